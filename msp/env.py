@@ -1,0 +1,90 @@
+"""Every setting is an environment variable, read here and nowhere else.
+
+Each has a safe default or a loud stop that names it. `NAME_FILE` may hold the path of a file with the value.
+`LATCHKEY_HOME/latchkey.env` may hold settings too; the process environment wins over it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from msp.ops import places
+
+ROOT = places.ROOT
+HOME = places.home()
+
+_env = environ.FileAwareEnv()
+if (HOME / "latchkey.env").is_file():
+    environ.Env.read_env(HOME / "latchkey.env")
+
+
+def socket_directory(home: Path = HOME) -> Path:
+    """Where the private Unix sockets of one data directory live."""
+    return places.socket_directory(home)
+
+
+def text(name: str, default: str = "") -> str:
+    return str(_env.str(name, default=default))
+
+
+def number(name: str, default: int) -> int:
+    try:
+        return int(_env.int(name, default=default))
+    except ValueError as wrong:
+        raise ImproperlyConfigured(f"{name} must be a whole number.") from wrong
+
+
+def switch(name: str, default: bool) -> bool:
+    return bool(_env.bool(name, default=default))
+
+
+def names(name: str, default: list[str]) -> list[str]:
+    return list(_env.list(name, default=default))
+
+
+DATABASE_URL = text("DATABASE_URL") or f"postgres:///latchkey?host={socket_directory()}&user=latchkey"
+REDIS_URL = text("REDIS_URL") or f"redis+socket://{socket_directory()}/valkey.sock"
+
+
+def database() -> dict[str, Any]:
+    """Django's description of the database, from DATABASE_URL; PostgreSQL only, with a small connection pool."""
+    found: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL))
+    if "postgresql" not in found.get("ENGINE", ""):
+        raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database (postgres://...).")
+    options = found.setdefault("OPTIONS", {})
+    if "host" in options:
+        found["HOST"] = options.pop("host")
+    if "user" in options:
+        found["USER"] = options.pop("user")
+    options["pool"] = {"min_size": 1, "max_size": number("LATCHKEY_DATABASE_POOL", 40), "timeout": 30}
+    return found
+
+
+def web_secret() -> str:
+    """The key that signs sessions: SECRET_KEY, or a file made on first use beside the other keys (mode 0600)."""
+    given = text("SECRET_KEY")
+    if given:
+        return given
+    place = HOME / "keys" / "web.key"
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as made:  # noqa: PTH123 - it takes no mode
+            made.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    except OSError as wrong:
+        raise ImproperlyConfigured(
+            f"{place.parent} cannot be written ({wrong.strerror}); set LATCHKEY_HOME to a directory that can."
+        ) from wrong
+    return place.read_text()
+
+
+def cache_url() -> str:
+    """REDIS_URL in redis-py's own spelling; Celery calls a Unix socket `redis+socket://`."""
+    return REDIS_URL.replace("redis+socket://", "unix://", 1)

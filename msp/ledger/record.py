@@ -1,0 +1,86 @@
+"""Writing a fact down, in the same transaction as the act: no record, no act."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import uuid
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from msp.errors import BadInput, LedgerClosed
+from msp.ledger.canonical import canonical
+from msp.ledger.models import Entry
+
+SCHEMA = 1
+LATCHKEY = "latchkey"
+
+
+class Person(Protocol):
+    """Whoever can be named as the one who acted."""
+
+    @property
+    def pk(self) -> Any: ...
+
+    @property
+    def email(self) -> str: ...
+
+
+def record(
+    verb: str,
+    *,
+    reseller_id: UUID,
+    actor: Person | None,
+    tenant_id: UUID | None = None,
+    account_id: UUID | None = None,
+    run_id: UUID | None = None,
+    technician_id: UUID | None = None,
+    **facts: object,
+) -> Entry:
+    """Add one entry; `actor` None means Latchkey itself. Facts are plain values (see `canonical`), never a secret.
+
+    Raises LedgerClosed outside a transaction, and when the entry cannot be written; the surrounding atomic block is
+    then lost, even if somebody catches the error, so that the act cannot be committed without its record.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise LedgerClosed(
+            f"{verb} was not written down: an entry belongs into the transaction of its act. Nothing was changed."
+        )
+    about = {"tenant_id": tenant_id, "account_id": account_id, "run_id": run_id, "technician_id": technician_id}
+    trouble = ""
+    try:
+        entry = _entry(verb, reseller_id, actor, about, facts)
+        entry.save(force_insert=True)
+    except BadInput as wrong:
+        trouble = str(wrong)
+    except DatabaseError as wrong:
+        trouble = _named(wrong)
+    # Raised out here, so that no traceback carries the database's own words: they quote the row.
+    if trouble:
+        transaction.set_rollback(True)
+        raise LedgerClosed(f"{verb} could not be written to the ledger ({trouble}), so it did not happen.")
+    return entry
+
+
+def leaf_hash(body: bytes) -> bytes:
+    """The hash of one leaf of a Merkle tree: SHA-256(0x00 || body), RFC 6962 section 2.1."""
+    return hashlib.sha256(b"\x00" + body).digest()
+
+
+def _entry(
+    verb: str, reseller_id: UUID, actor: Person | None, about: dict[str, UUID | None], facts: dict[str, object]
+) -> Entry:
+    entry_id, at = uuid.uuid4(), timezone.now().astimezone(dt.UTC)
+    name, actor_id = (actor.email, actor.pk) if actor else (LATCHKEY, None)
+    said = {"at": at, "verb": verb, "actor": name, "actor_id": actor_id, "reseller_id": reseller_id, **about}
+    body = canonical({"schema": SCHEMA, "entry": entry_id, **said, "facts": facts})
+    return Entry(uuid=entry_id, **said, body=body, leaf_hash=leaf_hash(body))
+
+
+def _named(error: DatabaseError) -> str:
+    """What kind of trouble it was, by class and SQLSTATE."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return f"{type(error).__name__}, SQLSTATE {state}" if state else type(error).__name__

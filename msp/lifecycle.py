@@ -1,0 +1,36 @@
+"""A row whose status moves only along its table, and never over somebody else's move."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from msp.errors import MoveLost, MoveRefused
+
+
+class Lifecycle(models.Model):
+    """Give a model `status` and `NEXT` (status -> statuses it may become) and it moves by compare-and-set."""
+
+    NEXT: ClassVar[dict[Any, set[Any]]] = {}
+    status: Any
+
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        abstract = True
+
+    def advance(self, to: str, **changes: Any) -> None:
+        """Move to `to` and set `changes` in the same update.
+
+        Raises MoveRefused when the table has no such move, MoveLost when somebody else moved the row.
+        """
+        if to not in self.NEXT[self.status]:
+            raise MoveRefused(f"{self} is {self.status}; it cannot become {to}.")
+        changes |= {"status": to, "changed_at": timezone.now()}
+        unmoved = type(self)._default_manager.filter(pk=self.pk, status=self.status)
+        if not unmoved.update(**changes):
+            raise MoveLost(f"{self} was moved by someone else before it could become {to}.")
+        for name, value in changes.items():
+            setattr(self, name, value)

@@ -1,0 +1,153 @@
+"""What Latchkey asks of a directory, in our own words, and the facts that come back.
+
+Every adapter (Microsoft Graph today) implements `Directory`. Callers handle the errors of
+`msp.errors.DirectoryError` that each method names; no HTTP word passes this line.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class MethodKind(StrEnum):
+    """The kinds of authentication method that Entra ID knows. UNKNOWN is reported, never skipped."""
+
+    PASSWORD = "password"
+    PHONE = "phone"
+    EMAIL = "email"
+    FIDO2 = "fido2"
+    MICROSOFT_AUTHENTICATOR = "microsoft_authenticator"
+    PASSWORDLESS_AUTHENTICATOR = "passwordless_authenticator"
+    SOFTWARE_OATH = "software_oath"
+    HARDWARE_OATH = "hardware_oath"
+    TEMPORARY_ACCESS_PASS = "temporary_access_pass"
+    WINDOWS_HELLO = "windows_hello"
+    PLATFORM_CREDENTIAL = "platform_credential"
+    EXTERNAL = "external"
+    QR_CODE_PIN = "qr_code_pin"
+    UNKNOWN = "unknown"
+
+
+SLOT_KINDS = frozenset(
+    {MethodKind.MICROSOFT_AUTHENTICATOR, MethodKind.SOFTWARE_OATH, MethodKind.HARDWARE_OATH}
+)
+"""Kinds that take one of the five authenticator places of an Entra user (entra-docs concept-authentication-oath-tokens)."""
+
+SLOTS_PER_ACCOUNT = 5
+
+
+@dataclass(frozen=True)
+class AccountRef:
+    """Where one directory user lives. `object_id` is "" until the account was observed once."""
+
+    tenant_id: str
+    object_id: str
+    user_principal_name: str
+
+    @property
+    def key(self) -> str:
+        """What to ask the directory for: the immutable id, or the name while no id is known."""
+        return self.object_id or self.user_principal_name
+
+
+@dataclass(frozen=True)
+class ObservedMethod:
+    """One authentication method as the directory showed it. `raw_type` is the directory's own type name."""
+
+    kind: MethodKind
+    directory_id: str
+    label: str = ""
+    created_at: dt.datetime | None = None
+    raw_type: str = ""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One reading of an account: the user's facts and every method, at `read_at` (UTC)."""
+
+    object_id: str
+    user_principal_name: str
+    display_name: str
+    enabled: bool
+    synced: bool
+    password_changed_at: dt.datetime | None
+    sessions_valid_from: dt.datetime | None
+    methods: tuple[ObservedMethod, ...]
+    read_at: dt.datetime
+    request_ids: tuple[str, ...] = ()
+
+    def has(self, directory_id: str, kind: MethodKind) -> bool:
+        return any(m.directory_id == directory_id and m.kind == kind for m in self.methods)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The directory said yes. A yes is not yet proof: read back. `already` means that nothing had to change."""
+
+    request_id: str
+    client_request_id: str
+    answered_at: dt.datetime
+    already: bool = False
+
+
+@dataclass(frozen=True)
+class FoundAccount:
+    """A user found by name or id while reading a tenant."""
+
+    object_id: str
+    user_principal_name: str
+    display_name: str
+
+
+class ProbeResult(StrEnum):
+    """What a sign-in attempt with a password alone tells. It never needs or uses a second factor."""
+
+    PASSWORD_ACCEPTED = "accepted"
+    PASSWORD_REFUSED = "refused"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Directory(Protocol):
+    """One tenant's directory. Every call has a time-out and may raise:
+
+    NotSent (Busy with `retry_after`, Unreachable): nothing happened, try later.
+    NoConnection: this tenant does not let us in; a person must mend it.
+    Refused (NotAllowed, AccountMissing, ...): the directory said no; nothing changed.
+    AnswerLost: sent, no answer read; only the calls that change something raise it.
+    """
+
+    def observe(self, account: AccountRef) -> Observation:
+        """Read the user's facts and every method, known kinds and unknown ones."""
+        ...
+
+    def set_password(self, account: AccountRef, password: str) -> Answer:
+        """Replace the password; the user is not asked to change it. Raises PasswordRefused by policy."""
+        ...
+
+    def remove(self, account: AccountRef, method: ObservedMethod) -> Answer:
+        """Make sure that one method is gone. Already absent is success (`already=True`).
+
+        Raises DefaultMethodRefused when it is the default and others exist, CannotRemove for kinds
+        that no application can remove.
+        """
+        ...
+
+    def move_default(self, account: AccountRef, away_from: ObservedMethod, stays: tuple[ObservedMethod, ...]) -> Answer:
+        """Make a kind of method that stays the default, so that `away_from` can go. Raises Refused when none fits."""
+        ...
+
+    def revoke_sessions(self, account: AccountRef) -> Answer:
+        """End every session: refresh tokens and cookies issued before now are refused from here on."""
+        ...
+
+    def sign_in_probe(self, account: AccountRef, password: str) -> ProbeResult:
+        """Ask whether this password is the account's. Counts towards smart lockout: ask rarely."""
+        ...
+
+
+DirectoryFor = Callable[[str, str], Directory]
+"""(tenant directory id, cloud name) -> that tenant's Directory."""

@@ -1,0 +1,203 @@
+"""Tokens for each tenant, by MSAL: asked for once, kept in memory, renewed when Microsoft stops taking them."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msal
+from msal.oauth2cli.assertion import JwtAssertionCreator
+
+from msp.errors import Busy, NoConnection, Unreachable
+from msp.microsoft.answers import Reply, patience
+from msp.microsoft.clouds import Cloud
+from msp.microsoft.connection import Connection, read_certificate
+from msp.microsoft.ports import ProbeResult
+from msp.microsoft.sign_in_codes import judged, no_token
+from msp.microsoft.transport import Transport
+
+TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ASSERTION_SECONDS = 300
+
+
+class TokenStore:
+    """The app's tokens, one per tenant and cloud. Safe to use from any thread; one tenant never waits for another."""
+
+    def __init__(self, connection: Connection, transport: Transport) -> None:
+        self._connection = connection
+        self._transport = transport
+        self._guard = threading.Lock()
+        self._doors: dict[tuple[str, str], _Door] = {}
+
+    def token(self, tenant_id: str, cloud: Cloud) -> str:
+        """A token that should be good now, from memory when there is one.
+
+        Raises NoConnection (a person must mend the app, its credential or its consent), Busy or Unreachable.
+        """
+        door = self._door(tenant_id, cloud)
+        with door.lock:
+            door.held = self._acquire(door, tenant_id, cloud)
+            return door.held
+
+    def renewed(self, tenant_id: str, cloud: Cloud, refused: str) -> str:
+        """A token other than the one that Microsoft just refused."""
+        door = self._door(tenant_id, cloud)
+        with door.lock:
+            # Several threads may be refused at once; only the first of them has to fetch a new one.
+            if door.held == refused:
+                door.app = None
+            door.held = self._acquire(door, tenant_id, cloud)
+            return door.held
+
+    def try_password(self, tenant_id: str, cloud: Cloud, user_name: str, password: str) -> ProbeResult:
+        """Sign in with a password alone (resource owner grant) and say what that tells. No token is kept.
+
+        Assumption: an app that proves itself by its own credential may use this grant without being marked as
+        a public client.
+        """
+        url = cloud.token_url(tenant_id)
+        form = {
+            "grant_type": "password",
+            "client_id": self._connection.client_id,
+            "scope": cloud.scope,
+            "username": user_name,
+            "password": password,
+        }
+        reply = self._login(url, form | self._proof(url), {}, tenant_id)
+        return judged(reply.status, reply.body or {})
+
+    def _door(self, tenant_id: str, cloud: Cloud) -> _Door:
+        with self._guard:
+            return self._doors.setdefault((tenant_id, cloud.name), _Door())
+
+    def _acquire(self, door: _Door, tenant_id: str, cloud: Cloud) -> str:
+        if door.app is None:
+            door.app = self._application(tenant_id, cloud)
+        try:
+            answer = door.app.acquire_token_for_client([cloud.scope])
+        except (Busy, Unreachable):
+            # MSAL remembers failures for a while; a new application has nothing to remember.
+            door.app = None
+            raise
+        if "access_token" not in answer:
+            door.app = None
+            raise no_token(answer, tenant_id)
+        return str(answer["access_token"])
+
+    def _application(self, tenant_id: str, cloud: Cloud) -> msal.ConfidentialClientApplication:
+        if not TENANT.fullmatch(tenant_id):
+            raise NoConnection(
+                f"{tenant_id!r} is neither a tenant id nor a domain; nothing was sent. Correct it in the customer's "
+                "entry.",
+                code="tenant_id_unusable",
+            )
+        return msal.ConfidentialClientApplication(
+            self._connection.client_id,
+            client_credential=self._credential(),
+            authority=f"{cloud.login_url}/{tenant_id}",
+            # Instance discovery asks Microsoft's public host about every other one, and fails without it.
+            instance_discovery=False,
+            http_client=_MsalHttp(self, tenant_id, cloud),
+        )
+
+    def _credential(self) -> dict[str, Any] | str:
+        """MSAL's form of our credential. Read anew for each application, so that a renewed file is found."""
+        self._demand_credential()
+        if self._connection.client_certificate:
+            certificate = read_certificate(self._connection.client_certificate)
+            # Without a thumbprint MSAL computes SHA-256 and signs PS256; with one it falls back to SHA-1.
+            return {"private_key": certificate.key, "public_certificate": certificate.pem}
+        return self._connection.client_secret
+
+    def _proof(self, url: str) -> dict[str, str]:
+        """The form fields by which the app proves who it is, for a request that MSAL does not make."""
+        self._demand_credential()
+        if not self._connection.client_certificate:
+            return {"client_secret": self._connection.client_secret}
+        certificate = read_certificate(self._connection.client_certificate)
+        creator = JwtAssertionCreator(certificate.key, "PS256", sha256_thumbprint=certificate.sha256_thumbprint)
+        signed = creator.create_normal_assertion(url, self._connection.client_id, expires_in=ASSERTION_SECONDS)
+        return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": signed.decode("ascii")}
+
+    def _demand_credential(self) -> None:
+        known = self._connection
+        if not known.client_id or not (known.client_certificate or known.client_secret):
+            raise NoConnection(
+                "The app's own credential is not set, so nothing was sent to Microsoft. Set LATCHKEY_CLIENT_ID and "
+                "LATCHKEY_CLIENT_CERTIFICATE (a PEM file with certificate and key), then try again.",
+                code="credential_missing",
+            )
+
+    def _login(self, url: str, form: Mapping[str, str], headers: Mapping[str, str], tenant_id: str) -> Reply:
+        """Post to the token endpoint; an answer that is not OAuth's becomes Busy or Unreachable here."""
+        reply = self._transport.ask_login(url, form, headers, f"signing in to tenant {tenant_id}")
+        if reply.status == 429 or reply.status >= 500:
+            wait = patience(reply)
+            raise Busy(
+                f"Microsoft's sign-in service answered {reply.status} for tenant {tenant_id}. Nothing was changed "
+                f"there. It is tried again in {wait:.0f} seconds.",
+                retry_after=wait,
+                code=f"http_{reply.status}",
+                request_id=reply.headers.get("x-ms-request-id", reply.request_id),
+            )
+        if reply.body is None:
+            raise Unreachable(
+                f"What answered for tenant {tenant_id} at {url} is not Microsoft's sign-in service (status "
+                f"{reply.status}, no JSON). Nothing was changed. Check LATCHKEY_LOGIN_URL and the network.",
+                code="not_a_sign_in_service",
+            )
+        return reply
+
+
+@dataclass
+class _Door:
+    """One tenant's application at MSAL, and the token that was handed out last."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    app: msal.ConfidentialClientApplication | None = None
+    held: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class _MsalResponse:
+    """The shape in which MSAL wants an answer."""
+
+    status_code: int
+    text: str = field(repr=False)
+    headers: Mapping[str, str]
+
+
+class _MsalHttp:
+    """MSAL's way out: through our transport, so that trust, time-outs and errors are decided in one place."""
+
+    def __init__(self, store: TokenStore, tenant_id: str, cloud: Cloud) -> None:
+        self._store, self._tenant_id, self._cloud = store, tenant_id, cloud
+
+    def get(self, url: str, **_: Any) -> _MsalResponse:
+        """Answer MSAL's discovery of the tenant's endpoints from our own table.
+
+        The endpoint's address is documented ("client credentials grant"), so this saves one round trip per
+        tenant, and an unknown tenant is told by its AADSTS number instead of a bare 400.
+        """
+        token_url = self._cloud.token_url(self._tenant_id)
+        known = {"token_endpoint": token_url, "authorization_endpoint": token_url.replace("/token", "/authorize")}
+        return _MsalResponse(200, json.dumps(known), {})
+
+    def post(
+        self, url: str, data: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None, **_: Any
+    ) -> _MsalResponse:
+        # MSAL hands the assertion over as bytes; as a form value those would be sent as the text "b'...'".
+        form = {
+            name: value.decode("ascii") if isinstance(value, bytes) else str(value)
+            for name, value in (data or {}).items()
+        }
+        reply = self._store._login(url, form, headers or {}, self._tenant_id)
+        return _MsalResponse(reply.status, json.dumps(reply.body), reply.headers)
+
+    def close(self) -> None:
+        """Nothing to close: the transport belongs to somebody else."""

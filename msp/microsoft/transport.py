@@ -1,0 +1,151 @@
+"""The one way out to Microsoft: shared connections, one place for time-outs, an id on every call.
+
+Whether a failure came before or after the request was written decides everything that follows, so this is the
+only place that reads httpx's errors.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import ssl
+import time
+import uuid
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import httpx
+
+from msp.errors import BadInput, DirectoryError, Unreachable
+from msp.microsoft.answers import Call, Reply, lost
+from msp.microsoft.connection import Connection
+
+log = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 128
+"""More than the threads of a worker (64), so that none waits for another's connection."""
+IDLE_SECONDS = 15.0
+CONNECT_SECONDS = 10.0
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+
+class Transport:
+    """Sends requests from any thread. Close it, or keep it as long as the process lives; do not fork with it."""
+
+    def __init__(self, connection: Connection, *, wire: httpx.BaseTransport | None = None) -> None:
+        """`wire` replaces the network (for tests). Raises BadInput when the CA bundle cannot be read."""
+        self._total_seconds = float(connection.timeout_seconds)
+        self._client = httpx.Client(
+            verify=_trust(connection.ca_bundle),
+            # The environment must decide neither whom we trust nor through whom a token travels.
+            trust_env=False,
+            timeout=httpx.Timeout(self._total_seconds, connect=min(CONNECT_SECONDS, self._total_seconds)),
+            limits=httpx.Limits(
+                max_connections=MOST_CONNECTIONS,
+                max_keepalive_connections=MOST_CONNECTIONS,
+                keepalive_expiry=IDLE_SECONDS,
+            ),
+            follow_redirects=False,
+            transport=wire,
+        )
+        # Sign-in hosts set cookies; one tenant's must not travel with another's request.
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def ask_graph(self, base_url: str, call: Call, token: str) -> Reply:
+        """Send one call to Graph and read its answer, whatever its status.
+
+        Raises Unreachable when nothing was sent, or when a read was not answered; AnswerLost when a change was
+        sent and not answered.
+        """
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        request = self._client.build_request(call.method, base_url + call.path, headers=headers, json=call.body)
+        return self._exchange(request, call)
+
+    def ask_login(self, url: str, form: Mapping[str, str], headers: Mapping[str, str], doing: str) -> Reply:
+        """Post a form to the token endpoint. It changes nothing, so every silence is Unreachable."""
+        call = Call("POST", url, doing, stands="Nothing was changed.", needs="", changes=False)
+        return self._exchange(self._client.build_request("POST", url, headers=dict(headers), data=dict(form)), call)
+
+    def _exchange(self, request: httpx.Request, call: Call) -> Reply:
+        client_request_id = request.headers.setdefault("client-request-id", str(uuid.uuid4()))
+        began = time.monotonic()
+        try:
+            response = self._client.send(request, stream=True)
+        except httpx.TransportError as wrong:
+            raise _silence(wrong, call) from None
+        try:
+            content = self._content(response, until=began + self._total_seconds)
+        finally:
+            response.close()
+        # A status line is an answer: a change that was accepted stays accepted when its body never comes.
+        if content is None and not call.changes:
+            raise _unread(call, "the answer broke off or took too long")
+        took = time.monotonic() - began
+        log.debug("%s %s: %s in %.2f s, client-request-id %s", request.method, request.url.path,
+                  response.status_code, took, client_request_id)  # fmt: skip
+        return Reply(
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            body=_json_object(content),
+            client_request_id=client_request_id,
+            answered_at=dt.datetime.now(dt.UTC),
+        )
+
+    def _content(self, response: httpx.Response, *, until: float) -> bytes | None:
+        """The whole body, or None when it broke off. httpx limits each wait, not their sum; this does."""
+        pieces = []
+        try:
+            for piece in response.iter_bytes():
+                pieces.append(piece)
+                if time.monotonic() > until:
+                    return None
+        except (httpx.TransportError, httpx.DecodingError):
+            return None
+        return b"".join(pieces)
+
+
+def _trust(ca_bundle: str) -> ssl.SSLContext | bool:
+    if not ca_bundle:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except (OSError, ssl.SSLError):
+        raise BadInput(
+            f"The file {ca_bundle} (setting LATCHKEY_CA_BUNDLE) cannot be read as certificates in PEM form. "
+            "Nothing was sent to Microsoft. Name the right file, or leave the setting empty for the usual authorities."
+        ) from None
+
+
+def _silence(wrong: httpx.TransportError, call: Call) -> DirectoryError:
+    """What it means that no status line came."""
+    if isinstance(wrong, NEVER_SENT):
+        how = "its certificate is not one we trust" if "CERTIFICATE_VERIFY" in str(wrong) else "no connection opened"
+        return Unreachable(
+            f"Microsoft could not be reached while {call.doing}: {how}. {call.stands} Nothing was sent. "
+            "Check the network, LATCHKEY_LOGIN_URL, LATCHKEY_GRAPH_URL and LATCHKEY_CA_BUNDLE; it is tried again.",
+            code="no_connection_opened",
+        )
+    how = "the time ran out" if isinstance(wrong, httpx.TimeoutException) else "the connection broke"
+    # A kept-alive connection that the server closed just before our request looks exactly like an answer that
+    # was lost on its way. For a change the worse of the two is assumed.
+    return lost(call, how) if call.changes else _unread(call, how)
+
+
+def _unread(call: Call, how: str) -> Unreachable:
+    return Unreachable(
+        f"Microsoft gave no answer while {call.doing}: {how}. {call.stands} Reading is safe; it is tried again.",
+        code="no_answer",
+    )
+
+
+def _json_object(content: bytes | None) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(content or b"null")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

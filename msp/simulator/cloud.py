@@ -1,0 +1,407 @@
+"""The cloud: everything that can be asked of it or done to it from inside the house, safe for many threads.
+
+Tests hold it as `simulator.cloud`; the HTTP doors call the same methods. Names that others build on:
+`add_tenant`, `add_user`, `register`, `register_software_oath`, `register_hardware_oath`, `register_app`, `consent`,
+`sign_in`, `session_alive`, `code`, `knobs`, `faults`, `log`, `effects`, `advance`, `change_password_as_person`,
+`remove_method_as_person`.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import random
+import secrets
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import kinds, rules, signin, totp
+from .faults import FaultPlan
+from .grants import Grant, Grants, thumbprints
+from .journal import Effect, Entry, Journal
+from .knobs import KnobBoard
+from .state import (
+    DEFAULT_PERMISSIONS,
+    GLOBAL_ADMINISTRATOR,
+    PRIVILEGED_AUTHENTICATION_ADMINISTRATOR,
+    AppRegistration,
+    Consent,
+    SimMethod,
+    SimSession,
+    SimTenant,
+    SimUser,
+    stamp,
+)
+from .throttle import Throttle
+
+
+class NoRoom(Exception):
+    """The user's five authenticator places are taken, or the only place of this kind is."""
+
+
+class NotThere(Exception):
+    """No such tenant, user, method or application in this cloud."""
+
+
+class Cloud:
+    """A whole Microsoft cloud. Deterministic by `seed` where chance plays a part."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.seed = seed
+        self.generation = 0
+        self.tenants: dict[str, SimTenant] = {}
+        self.apps: dict[str, AppRegistration] = {}
+        self.knobs = KnobBoard()
+        self.faults = FaultPlan()
+        self.throttle = Throttle()
+        self.log: Journal[Entry] = Journal()
+        self.effects: Journal[Effect] = Journal()
+        self.stopping = threading.Event()
+        self.changes = 0
+        self.clock_offset = 0.0
+        self._ids_by_domain: dict[str, str] = {}
+        self._grants = Grants()
+        self._everywhere: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._dice: dict[str, random.Random] = {}
+        self._lock = threading.RLock()
+
+    def reset(self, seed: int | None = None) -> None:
+        """Forget everything, knobs, faults and journals too."""
+        with self._lock:
+            fresh = Cloud(self.seed if seed is None else seed)
+            fresh.stopping, fresh.changes = self.stopping, self.changes + 1
+            self.__dict__.update(fresh.__dict__)
+
+    # Chance and time
+
+    def chance(self, purpose: str) -> random.Random:
+        """A generator of its own for each purpose, so that one use does not shift another."""
+        with self._lock:
+            if purpose not in self._dice:
+                self._dice[purpose] = random.Random(f"{self.seed}/{self.generation}/{purpose}")  # noqa: S311
+            return self._dice[purpose]
+
+    def new_id(self) -> str:
+        with self._lock:
+            return str(uuid.UUID(int=self.chance("ids").getrandbits(128), version=4))
+
+    def new_seed(self) -> str:
+        """160 bits in Base32. Not secret: they come from the cloud's seed."""
+        with self._lock:
+            return base64.b32encode(self.chance("seeds").randbytes(20)).decode()
+
+    def now(self) -> dt.datetime:
+        """The cloud's clock: the machine's, plus what `advance` added."""
+        return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self.clock_offset)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock of users, sessions, codes, lockouts, lag and throttling. Tokens live by the real clock."""
+        self.clock_offset += seconds
+
+    # Tenants and users
+
+    def add_tenant(self, name: str, domain: str = "", tenant_id: str = "") -> SimTenant:
+        """A new, empty tenant; applications consented everywhere are consented in it too."""
+        domain = (domain or f"{''.join(c for c in name.lower() if c.isalnum())}.onmicrosoft.example").lower()
+        with self._lock:
+            tenant = SimTenant(id=(tenant_id or self.new_id()).lower(), name=name, domain=domain)
+            if tenant.id in self.tenants or domain in self._ids_by_domain:
+                raise ValueError(f"There is already a tenant {tenant.id} or a domain {domain}.")
+            self.place(tenant)
+            for client_id, permissions, roles in self.consented_everywhere():
+                self._consent_in(tenant, client_id, permissions, roles)
+        self.changed()
+        return tenant
+
+    def place(self, tenant: SimTenant) -> None:
+        with self._lock:
+            self.tenants[tenant.id] = tenant
+            self._ids_by_domain[tenant.domain] = tenant.id
+
+    def find_tenant(self, key: str) -> SimTenant | None:
+        """By id or domain, in any case of letters."""
+        key = key.lower()
+        return self.tenants.get(self._ids_by_domain.get(key, key))
+
+    def tenant(self, key: str) -> SimTenant:
+        found = self.find_tenant(key)
+        if found is None:
+            raise NotThere(f"There is no tenant {key}.")
+        return found
+
+    def add_user(
+        self,
+        tenant_id: str,
+        upn: str,
+        display_name: str = "",
+        password: str = "",
+        *,
+        roles: Iterable[str] = (GLOBAL_ADMINISTRATOR,),
+        enabled: bool = True,
+        synced: bool = False,
+        user_type: str = "Member",
+    ) -> SimUser:
+        """A new user with a password method and nothing else. `upn` without a domain gets the tenant's."""
+        tenant = self.tenant(tenant_id)
+        upn = upn if "@" in upn else f"{upn}@{tenant.domain}"
+        # Created a day ago, so that a change right after creation moves the times visibly.
+        born = self.now() - dt.timedelta(days=1)
+        with tenant.lock:
+            if tenant.user(upn):
+                raise ValueError(f"There is already a user {upn}.")
+            user = SimUser(
+                id=self.new_id(),
+                upn=upn,
+                display_name=display_name or upn.partition("@")[0],
+                password=password or f"Start-{secrets.token_urlsafe(9)}-1aA",
+                password_changed_at=born,
+                sessions_valid_from=born,
+                enabled=enabled,
+                synced=synced,
+                user_type=user_type,
+                roles=list(roles),
+            )
+            user.methods[kinds.PASSWORD_METHOD_ID] = SimMethod(kinds.PASSWORD_METHOD_ID, "password", born)
+            tenant.place(user)
+        self.changed()
+        return user
+
+    def user(self, tenant_id: str, upn: str) -> SimUser:
+        """By user principal name or object id."""
+        found = self.tenant(tenant_id).user(upn)
+        if found is None:
+            raise NotThere(f"There is no user {upn} in tenant {tenant_id}.")
+        return found
+
+    def methods(self, tenant_id: str, upn: str, kind: str = "") -> list[SimMethod]:
+        """What is really registered now, whatever lagging reads show; the password is left out."""
+        with self.tenant(tenant_id).lock:
+            found = [m for m in self.user(tenant_id, upn).methods.values() if m.kind != "password"]
+        return [m for m in found if kind in ("", m.kind)]
+
+    @contextmanager
+    def changing(self, tenant: SimTenant, user: SimUser) -> Iterator[None]:
+        """Hold the tenant's lock for one change of one user; reads lag behind it as the knob says."""
+        with tenant.lock:
+            lag = self.knobs.of(tenant.id).read_lag
+            if lag > 0:
+                user.remember_for_lagging_reads(self.now() + dt.timedelta(seconds=lag))
+            yield
+        self.changed()
+
+    def changed(self) -> None:
+        """Note that a snapshot would differ now."""
+        self.changes += 1
+
+    # Methods
+
+    def register(self, tenant_id: str, upn: str, kind: str, label: str = "", **details: Any) -> SimMethod:
+        """Register a method of any kind, as its holder would. Raises NoRoom.
+
+        `details` are Graph's own field names (phoneType, phoneNumber, serialNumber ...) plus seed, interval, digest.
+        The first method that can be the default becomes it.
+        """
+        tenant, user, info = self.tenant(tenant_id), self.user(tenant_id, upn), kinds.KINDS[kind]
+        with self.changing(tenant, user):
+            method = self._new_method(info, label, details)
+            if method.id in user.methods or (info.singleton and any(m.kind == kind for m in user.methods.values())):
+                raise NoRoom(f"{user.upn} already has its one method of this kind ({kind}).")
+            taken = sum(kinds.KINDS[m.kind].takes_a_slot for m in user.methods.values())
+            if info.takes_a_slot and taken >= kinds.SLOTS:
+                raise NoRoom(f"{user.upn} already has {kinds.SLOTS} authenticators.")
+            user.methods[method.id] = method
+            if not user.default and rules.preferences(method):
+                user.default = rules.preferences(method)[0]
+            self.note("method_added", tenant, user, by="person", method=method)
+        return method
+
+    def _new_method(self, info: kinds.Kind, label: str, details: dict[str, Any]) -> SimMethod:
+        seed = details.pop("seed", "") or (self.new_seed() if info.name.endswith("_oath") else "")
+        interval, digest = int(details.pop("interval", 30)), str(details.pop("digest", "sha1"))
+        if info.name == "phone":
+            details = {"phoneType": "mobile", "phoneNumber": "+1 5555550100"} | details
+            method_id = kinds.PHONE_IDS[details["phoneType"]]
+        else:
+            method_id = kinds.PASSWORD_METHOD_ID if info.name == "password" else self.new_id()
+        if info.name == "hardware_oath":
+            details = {"serialNumber": method_id[:8].upper()} | details
+        return SimMethod(method_id, info.name, self.now(), label, seed, interval, digest, details)
+
+    def register_software_oath(self, tenant_id: str, upn: str) -> tuple[str, str]:
+        """(method id, Base32 seed) of a new software OATH token."""
+        method = self.register(tenant_id, upn, "software_oath")
+        return method.id, method.seed
+
+    def register_hardware_oath(self, tenant_id: str, upn: str, serial: str = "") -> tuple[str, str]:
+        """(method id, Base32 seed) of a new, activated hardware OATH token."""
+        method = self.register(tenant_id, upn, "hardware_oath", **({"serialNumber": serial} if serial else {}))
+        return method.id, method.seed
+
+    def drop_method(
+        self, tenant: SimTenant, user: SimUser, method: SimMethod, *, by: str, request_id: str = ""
+    ) -> None:
+        """Take a method away; no rule is asked here."""
+        with self.changing(tenant, user):
+            del user.methods[method.id]
+            if not any(user.default in rules.preferences(m) for m in user.methods.values()):
+                left = [word for m in user.methods.values() for word in rules.preferences(m)]
+                user.default = left[0] if left else ""
+            self.note("method_removed", tenant, user, by=by, method=method, request_id=request_id)
+
+    def remove_method_as_person(self, tenant_id: str, upn: str, method_id: str) -> None:
+        """What the security info page of the account does."""
+        tenant, user = self.tenant(tenant_id), self.user(tenant_id, upn)
+        with tenant.lock:
+            if method_id not in user.methods:
+                raise NotThere(f"{upn} has no method {method_id}.")
+            self.drop_method(tenant, user, user.methods[method_id], by="person")
+
+    def code(self, tenant_id: str, upn: str, method_id: str) -> str:
+        """The six digits that this method's phone shows now."""
+        method = self.user(tenant_id, upn).methods[method_id]
+        return totp.code(method.seed, self.now().timestamp(), interval=method.interval, digest=method.digest)
+
+    def set_enabled(self, tenant_id: str, upn: str, enabled: bool) -> None:
+        """Block or unblock a user, as an administrator at Microsoft's own page."""
+        tenant, user = self.tenant(tenant_id), self.user(tenant_id, upn)
+        with self.changing(tenant, user):
+            user.enabled = enabled
+            self.note("user_enabled" if enabled else "user_disabled", tenant, user, by="person")
+
+    # Passwords and sessions
+
+    def set_password(self, tenant: SimTenant, user: SimUser, password: str, *, by: str, request_id: str = "") -> None:
+        """Replace the password and end every session; no rule is asked here.
+
+        Assumption: signInSessionsValidFromDateTime is moved by a revocation only, not by a password change.
+        """
+        with self.changing(tenant, user):
+            user.password, user.password_changed_at = password, self.now()
+            for session in tenant.sessions.values():
+                session.ended = session.ended or session.user_id == user.id
+            self.note("password_changed", tenant, user, by=by, request_id=request_id)
+
+    def change_password_as_person(self, tenant_id: str, upn: str, password: str) -> None:
+        """Somebody at Microsoft's own page, past Latchkey."""
+        self.set_password(self.tenant(tenant_id), self.user(tenant_id, upn), password, by="person")
+
+    def revoke(self, tenant: SimTenant, user: SimUser, *, by: str, request_id: str = "") -> None:
+        """End every session issued up to now."""
+        with self.changing(tenant, user):
+            user.sessions_valid_from = self.now()
+            self.note("sessions_revoked", tenant, user, by=by, request_id=request_id)
+
+    def sign_in(
+        self, tenant_id: str, upn: str, password: str, code: str | None = None, push: str | None = None
+    ) -> signin.SignInResult:
+        """Can this person get in? A real try: it counts towards lockout and uses the code up."""
+        tenant = self.tenant(tenant_id)
+        with tenant.lock:
+            now, user = self.now(), tenant.user(upn)
+            result = signin.judge(user, password, code, push, now)
+            if result != "signed_in" or user is None:
+                return signin.SignInResult(result)
+            token = secrets.token_urlsafe(24)
+            tenant.sessions[token] = SimSession(user.id, now)
+        self.changed()
+        return signin.SignInResult(result, token)
+
+    def session_alive(self, tenant_id: str, session: str) -> bool:
+        tenant = self.tenant(tenant_id)
+        with tenant.lock:
+            return signin.session_lives(tenant, session)
+
+    # Applications and tokens
+
+    def register_app(
+        self,
+        client_id: str = "",
+        *,
+        certificate_pem: str = "",
+        secret: str = "",
+        secret_expired: bool = False,
+        public_client: bool = False,
+    ) -> str:
+        """Register an application, or replace its credentials; answers its client id."""
+        client_id = (client_id or self.new_id()).lower()
+        sha256, sha1 = thumbprints(certificate_pem) if certificate_pem else ("", "")
+        with self._lock:
+            self.apps[client_id] = AppRegistration(
+                client_id, certificate_pem, sha256, sha1, secret, secret_expired, public_client
+            )
+        self.changed()
+        return client_id
+
+    def consent(
+        self,
+        client_id: str,
+        tenant_id: str = "",
+        *,
+        permissions: Iterable[str] = DEFAULT_PERMISSIONS,
+        roles: Iterable[str] = (PRIVILEGED_AUTHENTICATION_ADMINISTRATOR,),
+    ) -> None:
+        """An administrator's consent in one tenant, or ("") in all present and later ones. It replaces the former."""
+        client_id, permissions, roles = client_id.lower(), tuple(permissions), tuple(roles)
+        with self._lock:
+            if not tenant_id:
+                self.remember_consent(client_id, permissions, roles)
+            for tenant in [self.tenant(tenant_id)] if tenant_id else list(self.tenants.values()):
+                self._consent_in(tenant, client_id, permissions, roles)
+        self.changed()
+
+    def remember_consent(self, client_id: str, permissions: tuple[str, ...], roles: tuple[str, ...]) -> None:
+        """Consent in every tenant that will be added."""
+        self._everywhere[client_id] = (permissions, roles)
+
+    def consented_everywhere(self) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        return [(client_id, *granted) for client_id, granted in self._everywhere.items()]
+
+    def _consent_in(
+        self, tenant: SimTenant, client_id: str, permissions: tuple[str, ...], roles: tuple[str, ...]
+    ) -> None:
+        with tenant.lock:
+            before = tenant.consents.get(client_id)
+            principal = before.service_principal_id if before else self.new_id()
+            tenant.consents[client_id] = Consent(principal, permissions, roles)
+
+    def withdraw_consent(self, client_id: str, tenant_id: str) -> None:
+        """Take the application out of one tenant; tokens already issued stop at once."""
+        tenant = self.tenant(tenant_id)
+        with tenant.lock:
+            tenant.consents.pop(client_id.lower(), None)
+        self.changed()
+
+    def issue_token(self, tenant: SimTenant, client_id: str) -> tuple[str, int]:
+        """(opaque access token, seconds it lives)."""
+        life = self.knobs.of(tenant.id).token_life
+        with tenant.lock:
+            permissions = frozenset(tenant.consents[client_id].permissions)
+        return self._grants.issue(tenant.id, client_id, permissions, life), int(life)
+
+    def grant_of(self, token: str) -> Grant | None:
+        """What a live token stands for."""
+        grant = self._grants.of(token)
+        tenant = self.tenants.get(grant.tenant_id) if grant else None
+        return grant if grant and tenant and grant.client_id in tenant.consents else None
+
+    def expire_tokens(self, tenant_id: str = "") -> None:
+        """Make every access token (of one tenant) worthless now."""
+        self._grants.expire(tenant_id)
+
+    def note(
+        self,
+        kind: str,
+        tenant: SimTenant,
+        user: SimUser,
+        *,
+        by: str,
+        method: SimMethod | None = None,
+        request_id: str = "",
+    ) -> None:
+        """Write an effect into the journal; call it where the change happens, under the tenant's lock."""
+        method_id, method_kind = (method.id, method.kind) if method else ("", "")
+        at = stamp(self.now())
+        self.effects.add(Effect(kind, tenant.id, user.id, user.upn, by, at, method_id, method_kind, request_id))

@@ -1,0 +1,142 @@
+"""What the cloud knows: tenants, users, methods, sessions, applications. Plain data; `cloud.py` changes it.
+
+Times are aware datetimes in UTC. Passwords and seeds stand here in clear: this is the other side of the wire.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+PRIVILEGED_AUTHENTICATION_ADMINISTRATOR = "7be44c8a-adaf-4e2a-84d6-ab2649e08a13"
+
+DEFAULT_PERMISSIONS = (
+    "UserAuthenticationMethod.ReadWrite.All",
+    "User-PasswordProfile.ReadWrite.All",
+    "User.RevokeSessions.All",
+    "User.Read.All",
+    "RoleManagement.Read.Directory",
+    "AuditLog.Read.All",
+    "Policy.Read.All",
+)
+"""Application permissions that a whole offboarding needs, and no more."""
+
+
+@dataclass
+class SimMethod:
+    """One registered method. `seed` (Base32) only for OATH kinds; `details` are further Graph fields.
+
+    Kind microsoft_authenticator has no seed: it answers pushes. `used_steps` are the time steps whose code was used.
+    """
+
+    id: str
+    kind: str
+    created_at: dt.datetime
+    label: str = ""
+    seed: str = ""
+    interval: int = 30
+    digest: str = "sha1"
+    details: dict[str, Any] = field(default_factory=dict)
+    used_steps: list[int] = field(default_factory=list)
+
+
+@dataclass
+class SimUser:
+    """One directory user. `default` is the word of userPreferredMethodForSecondaryAuthentication, "" for none.
+
+    `past` holds earlier states that lagging reads still see, each with the moment until which they see it.
+    """
+
+    id: str
+    upn: str
+    display_name: str
+    password: str
+    password_changed_at: dt.datetime
+    sessions_valid_from: dt.datetime
+    enabled: bool = True
+    synced: bool = False
+    user_type: str = "Member"
+    roles: list[str] = field(default_factory=list)
+    methods: dict[str, SimMethod] = field(default_factory=dict)
+    default: str = ""
+    wrong_passwords: list[str] = field(default_factory=list)
+    lockouts: int = 0
+    locked_until: dt.datetime | None = None
+    past: list[tuple[dt.datetime, SimUser]] = field(default_factory=list, repr=False)
+
+    def remember_for_lagging_reads(self, until: dt.datetime) -> None:
+        """Keep a copy of this state for reads up to `until`; call it right before a change."""
+        self.past.append((until, replace(self, methods=dict(self.methods), roles=list(self.roles), past=[])))
+
+    def as_read_at(self, moment: dt.datetime) -> SimUser:
+        """The state that a GET sees: the oldest one whose successor is not visible yet."""
+        self.past = [(until, old) for until, old in self.past if until > moment]
+        return self.past[0][1] if self.past else self
+
+
+@dataclass
+class SimSession:
+    """What a browser keeps after a sign-in. It dies by revocation, password change or a disabled user."""
+
+    user_id: str
+    issued_at: dt.datetime
+    ended: bool = False
+
+
+@dataclass
+class Consent:
+    """What one tenant granted to one application: its service principal there."""
+
+    service_principal_id: str
+    permissions: tuple[str, ...]
+    roles: tuple[str, ...]
+    enabled: bool = True
+
+
+@dataclass
+class AppRegistration:
+    """One application: its credentials. Thumbprints are the base64url values of x5t#S256 and x5t."""
+
+    client_id: str
+    certificate_pem: str = ""
+    sha256_thumbprint: str = ""
+    sha1_thumbprint: str = ""
+    secret: str = ""
+    secret_expired: bool = False
+    public_client: bool = False
+
+
+@dataclass
+class SimTenant:
+    """One Entra directory. Everything inside is read and changed under `lock`."""
+
+    id: str
+    name: str
+    domain: str
+    users: dict[str, SimUser] = field(default_factory=dict)
+    ids_by_name: dict[str, str] = field(default_factory=dict)
+    sessions: dict[str, SimSession] = field(default_factory=dict)
+    consents: dict[str, Consent] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Both lower-case names by which a URL may call it."""
+        return self.id, self.domain
+
+    def user(self, key: str) -> SimUser | None:
+        """By object id or user principal name, in any case of letters."""
+        key = key.lower()
+        return self.users.get(self.ids_by_name.get(key, key))
+
+    def place(self, user: SimUser) -> None:
+        self.users[user.id] = user
+        self.ids_by_name[user.upn.lower()] = user.id
+
+
+def stamp(moment: dt.datetime) -> str:
+    """As Graph prints it: UTC, whole seconds. Assumption: the users' times carry no fraction."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,162 @@
+"""What a departure needs: facts in, plan out. No database, no network, no clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from tenants.plans import (
+    PlannedStep,
+    PlannedTarget,
+    StepKind,
+    last_way_in,
+    leaves_a_way_in,
+    steps_for_account,
+)
+
+
+@dataclass(frozen=True)
+class HeldMethod:
+    """A present method that is bound to the leaver."""
+
+    id: Any
+    kind: str
+    label: str
+    since: dt.datetime
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """Somebody who stays on the account, and whether a working method of theirs is on it."""
+
+    name: str
+    has_method: bool
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One shared account that the leaver could enter or whose password the leaver may know.
+
+    `ways_in` are the present methods of those who stay, `present` every present method of the account.
+    """
+
+    account_id: Any
+    account: str
+    tenant_id: Any
+    tenant: str
+    break_glass: bool
+    methods: tuple[HeldMethod, ...]
+    saw_current_password: bool
+    remaining: tuple[Remaining, ...]
+    ways_in: frozenset[Any]
+    present: frozenset[Any]
+
+
+@dataclass(frozen=True)
+class AccountPlan:
+    """What will happen on one account; `holds` are the guard's reasons, in words, for what will not."""
+
+    holding: Holding
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def holds(self) -> list[str]:
+        return sorted({step.hold for step in self.steps if step.hold})
+
+    @property
+    def removals(self) -> list[HeldMethod]:
+        going = {s.method_id for s in self.steps if s.kind == StepKind.REMOVE_METHOD and not s.hold}
+        return [m for m in self.holding.methods if m.id in going]
+
+    @property
+    def rotates(self) -> bool:
+        return any(s.kind == StepKind.ROTATE_PASSWORD and not s.hold for s in self.steps)
+
+
+@dataclass(frozen=True)
+class DeparturePlan:
+    """Every account of the departure, in the order in which work begins."""
+
+    accounts: tuple[AccountPlan, ...]
+
+    @property
+    def targets(self) -> tuple[PlannedTarget, ...]:
+        return tuple(PlannedTarget(a.holding.account_id, a.steps) for a in self.accounts)
+
+    @property
+    def tenants(self) -> int:
+        return len({a.holding.tenant_id for a in self.accounts})
+
+    @property
+    def methods_to_go(self) -> int:
+        return sum(len(a.removals) for a in self.accounts)
+
+    @property
+    def passwords_to_rotate(self) -> int:
+        return sum(a.rotates for a in self.accounts)
+
+    @property
+    def held_back(self) -> int:
+        return sum(bool(a.holds) for a in self.accounts)
+
+
+def plan_departure(holdings: Iterable[Holding]) -> DeparturePlan:
+    """Cut access first where the leaver can still get in, spread over the tenants."""
+    ordered = spread_over_tenants(sorted(holdings, key=_urgency))
+    return DeparturePlan(tuple(AccountPlan(h, _steps(h)) for h in ordered))
+
+
+def _urgency(holding: Holding) -> tuple[bool, bool, bool, str, str]:
+    """Both the current password seen and a method there is the open door; then either of them."""
+    seen, method = holding.saw_current_password, bool(holding.methods)
+    return (not (seen and method), not seen, not method, holding.tenant, holding.account)
+
+
+def spread_over_tenants(holdings: Sequence[Holding]) -> list[Holding]:
+    """Keep the order of urgency, but take each tenant's first account before any tenant's second.
+
+    Method calls are throttled per tenant, so neighbours of one tenant would wait for each other.
+    """
+    taken: defaultdict[Any, int] = defaultdict(int)
+    rounds = []
+    for place, holding in enumerate(holdings):
+        rounds.append((taken[holding.tenant_id], place, holding))
+        taken[holding.tenant_id] += 1
+    return [holding for _round, _place, holding in sorted(rounds, key=lambda r: r[:2])]
+
+
+def _steps(holding: Holding) -> tuple[PlannedStep, ...]:
+    if holding.break_glass:
+        reason = _("This is a break-glass account: automation never touches it. A person must change it by hand.")
+        removals = [PlannedStep(StepKind.REMOVE_METHOD, m.id) for m in holding.methods]
+        return steps_for_account(removals, hold=reason)
+    safe = leaves_a_way_in(
+        ways_in=holding.ways_in, present=holding.present, going={m.id for m in holding.methods}
+    )
+    reason = "" if safe else last_way_in()
+    removals = [PlannedStep(StepKind.REMOVE_METHOD, m.id, reason) for m in holding.methods]
+    return steps_for_account(removals)
+
+
+CALLS_PER_TEN_SECONDS = 5
+"""Method calls per app and tenant (learn.microsoft.com throttling-limits). Assumption: `/authentication/*` is under it."""
+SECONDS_PER_CALL = 0.4
+CALLS_AT_ONCE = 64
+
+
+def expected_seconds(plan: DeparturePlan) -> int:
+    """How long the run will take if nothing is refused and nobody is slow.
+
+    Assumption: 0.4 s a call, two readings and one removal each count as method calls, 64 calls at once.
+    """
+    calls_of_tenant: defaultdict[Any, int] = defaultdict(int)
+    for account in plan.accounts:
+        calls_of_tenant[account.holding.tenant_id] += 2 + len(account.removals)
+    throttled = max((calls - CALLS_PER_TEN_SECONDS for calls in calls_of_tenant.values()), default=0)
+    calls = sum(calls_of_tenant.values()) + 2 * len(plan.accounts)
+    return round(max(0, throttled) * 10 / CALLS_PER_TEN_SECONDS + calls * SECONDS_PER_CALL / CALLS_AT_ONCE + 5)

@@ -1,0 +1,53 @@
+"""What a person does about a step that needs one: let it be tried again, or accept the gap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from msp.errors import BadInput, NotPermitted
+from msp.ledger.record import record
+from tenants.actions.nudge import nudge
+from tenants.models import Step, Target
+from tenants.plans import StepState
+
+if TYPE_CHECKING:
+    from technicians.models import Technician
+
+
+@transaction.atomic
+def retry_target(target: Target, *, by: Technician) -> int:
+    """Plan every refused or blocked step of the target again; the guards are asked again. Says how many."""
+    _permitted(by)
+    stopped = target.steps.filter(status__in=[StepState.REFUSED, StepState.BLOCKED])
+    if target.account.break_glass:
+        raise BadInput(_("This is a break-glass account: automation never touches it. Accept the gap instead."))
+    count = 0
+    for step in stopped:
+        step.advance(StepState.PLANNED, problem="", refusals=0, looks=0)
+        count += 1
+    Target.objects.filter(pk=target.pk).update(due_at=timezone.now(), tries=0)
+    record("target.retried", reseller_id=target.reseller_id, actor=by, tenant_id=target.account.tenant_id,
+           account_id=target.account_id, run_id=target.run_id, steps=count)
+    transaction.on_commit(lambda: nudge(target.pk))
+    return count
+
+
+@transaction.atomic
+def waive_step(step: Step, *, by: Technician, reason: str) -> None:
+    """A person accepts that this step's effect is missing: who and why stay on the step for good."""
+    _permitted(by)
+    if not reason.strip():
+        raise BadInput(_("Say why this gap is accepted; nothing was changed."))
+    step.advance(StepState.WAIVED, waived_by=by, waived_reason=reason.strip())
+    account = step.target.account
+    record("step.waived", reseller_id=step.reseller_id, actor=by, tenant_id=account.tenant_id,
+           account_id=account.pk, run_id=step.target.run_id, step=str(step.pk), kind=step.kind, reason=reason.strip())
+
+
+def _permitted(by: Technician) -> None:
+    if not by.may("waive"):
+        raise NotPermitted(_("Your role may not decide about steps of a run; nothing was changed."))

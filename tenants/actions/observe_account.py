@@ -1,0 +1,113 @@
+"""Read an account from its directory and write down what is there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from msp.errors import AccountMissing, NoConnection
+from msp.ledger.record import record
+from msp.microsoft.ports import MethodKind, Observation, ObservedMethod
+from tenants.actions.findings import open_finding, resolve_findings
+from tenants.models import Finding, Method, SharedAccount
+
+if TYPE_CHECKING:
+    from msp.outside import Outside
+
+STALE_READ = dt.timedelta(minutes=15)
+"""A method that shows again so soon after it was gone is an old replica's answer, not a new method."""
+
+
+def observe_account(account: SharedAccount, *, outside: Outside) -> Observation:
+    """One reading, written down. Raises what `Directory.observe` raises; trouble leaves a finding behind."""
+    directory = outside.directory_for(str(account.tenant.directory_id), account.tenant.cloud)
+    try:
+        look = directory.observe(account.ref)
+    except NoConnection as trouble:
+        with transaction.atomic():
+            account.tenant.connection_problem = str(trouble)
+            account.tenant.save(update_fields=["connection_problem"])
+            open_finding(Finding.Kind.NO_CONNECTION, tenant=account.tenant, detail=str(trouble))
+        raise
+    except AccountMissing as trouble:
+        with transaction.atomic():
+            open_finding(Finding.Kind.ACCOUNT_MISSING, tenant=account.tenant, account=account, detail=str(trouble))
+        raise
+    write_down(account, look)
+    return look
+
+
+@transaction.atomic
+def write_down(account: SharedAccount, look: Observation) -> None:
+    """Bring the account's facts and methods to what was read; record what appeared and what is gone."""
+    # One writer at a time, so that two readings cannot both insert the same new method.
+    SharedAccount.objects.select_for_update().get(pk=account.pk)
+    _write_facts(account, look)
+    present = {(m.directory_id, m.kind): m for m in account.methods.present()}
+    seen = {(m.directory_id, str(m.kind)): m for m in look.methods}
+    for key, method in present.items():
+        if key in seen:
+            method.last_seen_at, method.label = look.read_at, seen[key].label
+            method.save(update_fields=["last_seen_at", "label"])
+        else:
+            method.removed_at = look.read_at
+            method.save(update_fields=["removed_at"])
+            resolve_findings(account, method=method)
+            _record("method.gone", account, method)
+    for key in seen.keys() - present.keys():
+        _appeared(account, seen[key], look.read_at)
+    flag_methods(account)
+
+
+def _write_facts(account: SharedAccount, look: Observation) -> None:
+    account.object_id = look.object_id
+    account.user_principal_name = look.user_principal_name
+    account.display_name = look.display_name
+    account.enabled, account.synced = look.enabled, look.synced
+    account.password_changed_at = look.password_changed_at
+    account.sessions_valid_from = look.sessions_valid_from
+    account.observed_at = look.read_at
+    account.save()
+    resolve_findings(account, kind=Finding.Kind.ACCOUNT_MISSING)
+    tenant = account.tenant
+    tenant.observed_at, tenant.connection_problem = look.read_at, ""
+    tenant.save(update_fields=["observed_at", "connection_problem"])
+    Finding.objects.filter(tenant=tenant, kind=Finding.Kind.NO_CONNECTION).exclude(
+        status=Finding.Status.RESOLVED
+    ).update(status=Finding.Status.RESOLVED)
+
+
+def _appeared(account: SharedAccount, seen: ObservedMethod, at: dt.datetime) -> None:
+    same = Method.objects.filter(account=account, kind=seen.kind, directory_id=seen.directory_id, label=seen.label)
+    stale = same.filter(removed_at__gt=at - STALE_READ).order_by("-removed_at").first()
+    if stale is not None:
+        stale.removed_at, stale.last_seen_at = None, at
+        stale.save(update_fields=["removed_at", "last_seen_at"])
+        return
+    method = Method.objects.create(
+        reseller_id=account.reseller_id, account=account, kind=seen.kind, directory_id=seen.directory_id,
+        raw_type=seen.raw_type, label=seen.label, first_seen_at=at, last_seen_at=at,
+    )
+    _record("method.appeared", account, method)
+
+
+def flag_methods(account: SharedAccount) -> None:
+    """Raise a finding for each method of nobody and each push approval; resolve what no longer holds."""
+    unknown = list(account.methods.unknown())
+    for method in unknown:
+        open_finding(Finding.Kind.UNKNOWN_METHOD, tenant=account.tenant, account=account, method=method,
+                     detail=_("%(method)s is on the account and bound to nobody.") % {"method": method})
+    resolved = Q(kind=Finding.Kind.UNKNOWN_METHOD) & ~Q(method__in=unknown)
+    account.findings.filter(resolved).exclude(status=Finding.Status.RESOLVED).update(status=Finding.Status.RESOLVED)
+    for method in account.methods.present().filter(kind=MethodKind.MICROSOFT_AUTHENTICATOR):
+        open_finding(Finding.Kind.PUSH_ON_SHARED, tenant=account.tenant, account=account, method=method,
+                     detail=_("A push request can ring on several phones, and whoever taps first lets it in."))
+
+
+def _record(verb: str, account: SharedAccount, method: Method) -> None:
+    record(verb, reseller_id=account.reseller_id, actor=None, tenant_id=account.tenant_id, account_id=account.pk,
+           method=str(method.pk), kind=method.kind, directory_id=method.directory_id, label=method.label)

@@ -1,0 +1,34 @@
+"""Hand the new password to those who stay: they reach it through their assignment, once the vault shows that it opens."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from msp.errors import KeyTrouble
+from tenants.actions.work import Work
+from tenants.models import SecretVersion, Step
+from tenants.plans import StepKind, StepState
+
+
+def reshare(work: Work, step: Step, steps: list[Step]) -> None:
+    """Verified when the version in force opens in its place; needless when this run changed no password."""
+    rotated = any(s.kind == StepKind.ROTATE_PASSWORD and s.status == StepState.VERIFIED for s in steps)
+    version = SecretVersion.objects.filter(
+        secret__account=work.account, status=SecretVersion.Status.CURRENT
+    ).select_related("secret__account").first()
+    with work.commit():
+        work.lease.hold()
+        if not rotated:
+            step.advance(StepState.NEEDLESS, problem=_("The password was not changed by this run."))
+            work.record("step.needless", step)
+            return
+        try:
+            assert version is not None
+            work.outside.vault.open(bytes(version.sealed), version.place)
+        except KeyTrouble as trouble:
+            step.advance(StepState.BLOCKED, problem=str(trouble))
+            work.record("step.blocked", step, problem=str(trouble))
+            return
+        step.advance(StepState.VERIFIED, verified_at=timezone.now(), version=version, problem="")
+        work.record("password.handed_over", step, version=version.number)

@@ -1,0 +1,97 @@
+"""Change the shared password without ever losing it."""
+
+from __future__ import annotations
+
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from msp.errors import PasswordRefused, Refused
+from msp.microsoft.ports import Observation
+from tenants.actions.work import Work, block, refuse, send
+from tenants.models import Secret, SecretVersion, Step
+from tenants.passwords import new_password
+from tenants.plans import StepState
+
+
+def rotate_password(work: Work, step: Step, look: Observation) -> None:
+    """Store a candidate, send it, write the answer down. A candidate refused by policy is followed by another."""
+    if look.synced:
+        return block(work, step, _(
+            "This account is synced from a local directory, which alone can change its password. "
+            "The old password still stands: change it there, then try again."))
+    if _somebody_elses_candidate(work, step):
+        return block(work, step, _(
+            "An earlier change of this password is not proven yet, so it is not known which one is in force. "
+            "Settle that run first, then try again."))
+    while step.status == StepState.PLANNED:
+        _one_try(work, step, look)
+    return None
+
+
+def _one_try(work: Work, step: Step, look: Observation) -> None:
+    version = step.version or _store_candidate(work, step)
+    password = work.outside.vault.open(bytes(version.sealed), version.place).decode()
+    try:
+        send(
+            work, step, look,
+            lambda: work.directory.set_password(work.account.ref, password),
+            at_intent=lambda: version.advance(SecretVersion.Status.UNVERIFIED),
+            if_not_sent=lambda: version.advance(SecretVersion.Status.CANDIDATE),
+        )
+    except PasswordRefused as trouble:
+        if step.refusals + 1 >= work.outside.patience.candidates:
+            refuse(work, step, trouble, also=lambda: _give_up(version))
+        else:
+            _drop_candidate(work, step, version, trouble)
+    except Refused as trouble:
+        refuse(work, step, trouble, also=lambda: _give_up(version))
+
+
+def _store_candidate(work: Work, step: Step) -> SecretVersion:
+    """Committed before anything is sent: whatever happens from here on, the new password is known."""
+    with work.commit():
+        work.lease.hold()
+        secret, _made = Secret.objects.get_or_create(
+            account=work.account, defaults={"reseller_id": work.target.reseller_id}
+        )
+        number = (secret.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+        version = SecretVersion(reseller_id=work.target.reseller_id, secret=secret, number=number)
+        version.sealed = work.outside.vault.seal(new_password().encode(), version.place)
+        version.save()
+        step.version = version
+        step.save(update_fields=["version"])
+        work.record("password.candidate_stored", step, version=number)
+        work.reached("rotate_password.candidate.uncommitted")
+    work.reached("rotate_password.candidate.committed")
+    return version
+
+
+def _somebody_elses_candidate(work: Work, step: Step) -> bool:
+    waiting = SecretVersion.objects.filter(
+        secret__account=work.account,
+        status__in=[SecretVersion.Status.CANDIDATE, SecretVersion.Status.UNVERIFIED],
+    )
+    return waiting.exclude(pk=step.version_id).exists()
+
+
+def _drop_candidate(work: Work, step: Step, version: SecretVersion, trouble: PasswordRefused) -> None:
+    with work.commit():
+        work.lease.hold()
+        _give_up(version)
+        step.advance(StepState.PLANNED, version=None, refusals=step.refusals + 1, problem=str(trouble))
+        work.record("password.candidate_refused", step, version=version.number, code=trouble.code)
+
+
+def _give_up(version: SecretVersion) -> None:
+    version.advance(
+        SecretVersion.Status.RETIRED, retired_at=timezone.now(), retired_because=_("refused by the directory")
+    )
+
+
+def put_in_force(version: SecretVersion) -> None:
+    """The reading proved that this version signs in: it is current, and the one before is retired."""
+    now = timezone.now()
+    for old in version.secret.versions.filter(status=SecretVersion.Status.CURRENT):
+        old.advance(SecretVersion.Status.RETIRED, retired_at=now, retired_because=_("replaced"))
+    version.advance(SecretVersion.Status.CURRENT, current_from=now)

@@ -1,0 +1,93 @@
+"""Compare the steps of a target with one reading, and write down what it proves."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from msp.microsoft.ports import Observation
+from tenants.actions.rotate_password import put_in_force
+from tenants.actions.work import Work
+from tenants.models import SecretVersion, Step
+from tenants.plans import ACTS, StepFacts, StepKind, StepState, is_done
+
+OPEN = (StepState.SENDING, StepState.ACCEPTED, StepState.UNVERIFIED)
+
+
+def settle(work: Work, steps: list[Step], look: Observation) -> None:
+    """Move every act that this reading proves, and every one that has been looked at often enough."""
+    for step in steps:
+        if step.kind not in ACTS:
+            continue
+        if step.status == StepState.PLANNED:
+            _needless(work, step, look)
+        elif step.status in OPEN:
+            if is_done(facts_of(step), look):
+                _proven(work, step, look)
+            else:
+                _not_seen(work, step)
+
+
+def facts_of(step: Step) -> StepFacts:
+    method = (step.method.directory_id, step.method.kind) if step.method else None
+    return StepFacts(step.kind, step.status, method, step.was, step.sent_at)
+
+
+def _proven(work: Work, step: Step, look: Observation) -> None:
+    work.reached(f"{step.kind}.readback.done")
+    with work.commit():
+        work.lease.hold()
+        step.advance(
+            StepState.VERIFIED, verified_at=timezone.now(), problem="",
+            was={**step.was, "proven_password_changed_at": _iso(look, "password_changed_at"),
+                 "proven_sessions_valid_from": _iso(look, "sessions_valid_from")},
+        )
+        if step.kind == StepKind.ROTATE_PASSWORD and step.version is not None:
+            put_in_force(step.version)
+        work.record("step.verified", step, request_ids=list(look.request_ids))
+        work.reached(f"{step.kind}.proof.uncommitted")
+    work.reached(f"{step.kind}.proof.committed")
+
+
+def _iso(look: Observation, fact: str) -> str | None:
+    moment = getattr(look, fact)
+    return moment.isoformat() if moment else None
+
+
+def _not_seen(work: Work, step: Step) -> None:
+    """Not visible in this reading: it may be late, it may not have happened, it may be a lie."""
+    looks, patience = step.looks + 1, work.outside.patience
+    with work.commit():
+        work.lease.hold()
+        if step.status == StepState.SENDING and looks >= patience.looks_before_resending:
+            # Read back often enough: it did not happen. Every act is safe to do twice, and this one is planned again.
+            if step.kind == StepKind.ROTATE_PASSWORD and step.version is not None:
+                step.version.advance(SecretVersion.Status.CANDIDATE)
+            step.advance(StepState.PLANNED, looks=0, problem=_("Read back: it had not happened. It is sent again."))
+            work.record("step.had_not_happened", step)
+        elif step.status == StepState.ACCEPTED and patience.next_read_back(looks) is None:
+            step.advance(StepState.UNVERIFIED, looks=looks, problem=_(
+                "Microsoft accepted this, but it is not visible when read back. Latchkey keeps looking; "
+                "check the account in the Entra admin center."))
+            work.record("step.unverified", step)
+        else:
+            Step.objects.filter(pk=step.pk).update(looks=looks)
+            step.looks = looks
+
+
+def _needless(work: Work, step: Step, look: Observation) -> None:
+    """Already so when we came: the method is not there, or an earlier run changed the password after ours began."""
+    if step.kind == StepKind.REMOVE_METHOD:
+        already = is_done(facts_of(step), look)
+    elif step.kind == StepKind.ROTATE_PASSWORD and step.version is None:
+        already = SecretVersion.objects.filter(
+            secret__account=work.account, status=SecretVersion.Status.CURRENT,
+            current_from__gt=work.target.run.started_at, source="generated",
+        ).exists()
+    else:
+        already = False
+    if already:
+        with work.commit():
+            work.lease.hold()
+            step.advance(StepState.NEEDLESS, problem="")
+            work.record("step.needless", step)

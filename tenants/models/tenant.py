@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .base import Reach, Row, Viewer, Walled
+from .customer import Customer
+from .reseller import Reseller
+
+
+class TenantQuerySet(Walled):
+    def within_reach_of(self, user: Viewer) -> Self:
+        if user.reach == Reach.CUSTOMER:
+            return self.filter(customer_id=user.customer_id)
+        if user.reach == Reach.GROUPS:
+            return self.filter(pk__in=self.model.groups.through.objects.filter(
+                tenantgroup__scoped_technicians=user.pk).values("tenant_id"))
+        account = self.model._meta.get_field("accounts").related_model
+        return self.filter(pk__in=account.objects.visible_to(user).values("tenant_id"))
+
+
+class Tenant(Row):
+    """One Entra directory of a customer. `directory_id` is Microsoft's tenant id, `busy_until` what it asked us."""
+
+    class Cloud(models.TextChoices):
+        GLOBAL = "global", _("Global")
+        US_GOV_L4 = "us_gov_l4", _("US Government L4")
+        US_GOV_L5 = "us_gov_l5", _("US Government L5")
+        CHINA = "china", _("China (21Vianet)")
+
+    reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="tenants")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="tenants")
+    directory_id = models.UUIDField()
+    default_domain = models.CharField(max_length=253)
+    cloud = models.CharField(max_length=12, choices=Cloud, default=Cloud.GLOBAL)
+    busy_until = models.DateTimeField(null=True, blank=True)
+    observed_at = models.DateTimeField(null=True, blank=True)
+    connection_problem = models.TextField(blank=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["default_domain"]
+        constraints = [
+            models.UniqueConstraint(fields=["reseller", "directory_id"], name="one_row_per_directory"),
+        ]
+
+    def __str__(self) -> str:
+        return self.default_domain
+
+
+class TenantGroupQuerySet(Walled):
+    def within_reach_of(self, user: Viewer) -> Self:
+        return self.filter(scoped_technicians=user.pk) if user.reach == Reach.GROUPS else self.none()
+
+
+class TenantGroup(Row):
+    """A named set of tenants; a technician who is given groups sees these tenants and no others."""
+
+    reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="tenant_groups")
+    name = models.CharField(max_length=100)
+    tenants: Any = models.ManyToManyField(Tenant, related_name="groups", blank=True)
+
+    objects = TenantGroupQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["reseller", "name"], name="one_group_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+

@@ -1,0 +1,232 @@
+"""Decisions about runs: facts in, plan out. No database, no network, no clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from msp.microsoft.ports import MethodKind, Observation
+
+
+class StepKind(TextChoices):
+    ROTATE_PASSWORD = "rotate_password", _("Change the password")
+    REMOVE_METHOD = "remove_method", _("Remove the authenticator")
+    REVOKE_SESSIONS = "revoke_sessions", _("End the sessions")
+    PROVE = "prove", _("Read back what is true")
+    RESHARE = "reshare", _("Hand over the new password")
+    SECOND_LOOK = "second_look", _("Second look")
+
+
+ACTS = (StepKind.ROTATE_PASSWORD, StepKind.REMOVE_METHOD, StepKind.REVOKE_SESSIONS)
+"""The kinds that change something at the directory."""
+
+
+class StepState(TextChoices):
+    """What is true outside."""
+
+    PLANNED = "planned", _("Planned: nothing sent")
+    SENDING = "sending", _("Sent, no answer yet: it may have happened")
+    ACCEPTED = "accepted", _("Accepted, not proven yet")
+    VERIFIED = "verified", _("Verified: read back and found so")
+    UNVERIFIED = "unverified", _("Unverified: accepted, but not seen")
+    REFUSED = "refused", _("Refused: nothing changed")
+    BLOCKED = "blocked", _("Blocked: a guard stopped it")
+    WAIVED = "waived", _("Waived: a person accepted the gap")
+    NEEDLESS = "needless", _("Needless: already so")
+
+
+SETTLED = frozenset(
+    {StepState.VERIFIED, StepState.UNVERIFIED, StepState.REFUSED, StepState.BLOCKED, StepState.WAIVED,
+     StepState.NEEDLESS}
+)
+WORST_FIRST = (
+    StepState.UNVERIFIED, StepState.REFUSED, StepState.BLOCKED, StepState.SENDING, StepState.ACCEPTED,
+    StepState.PLANNED, StepState.WAIVED, StepState.VERIFIED, StepState.NEEDLESS,
+)
+
+
+class RunState(TextChoices):
+    RUNNING = "running", _("Running")
+    CLEAN_SO_FAR = "clean_so_far", _("Clean so far")
+    CLEAN = "clean", _("Clean")
+    CLEAN_WITH_EXCEPTIONS = "clean_with_exceptions", _("Clean with exceptions")
+    NEEDS_ATTENTION = "needs_attention", _("Needs attention")
+
+
+def worst(states: Iterable[str]) -> str:
+    """The state of a target: its worst step. A target without steps has nothing left to do."""
+    present = set(states)
+    return next((state for state in WORST_FIRST if state in present), StepState.NEEDLESS)
+
+
+def run_state(*, under_way: int, for_a_person: int, waived: int, second_looks: int) -> RunState:
+    """The state of a run from its counts of steps. `under_way` leaves out the second looks still to come."""
+    if under_way:
+        return RunState.RUNNING
+    if for_a_person:
+        return RunState.NEEDS_ATTENTION
+    if second_looks:
+        return RunState.CLEAN_SO_FAR
+    return RunState.CLEAN_WITH_EXCEPTIONS if waived else RunState.CLEAN
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step to write down. A `hold` says why a guard stops it already now ("" when none does)."""
+
+    kind: StepKind
+    method_id: Any = None
+    hold: str = ""
+
+
+@dataclass(frozen=True)
+class PlannedTarget:
+    """One shared account and its steps, in the order in which they are done."""
+
+    account_id: Any
+    steps: tuple[PlannedStep, ...]
+
+
+def steps_for_account(removals: Sequence[PlannedStep], *, hold: str = "") -> tuple[PlannedStep, ...]:
+    """The order inside an account.
+
+    The password goes first, because whoever still knows it could register another method meanwhile.
+    """
+    return (
+        PlannedStep(StepKind.ROTATE_PASSWORD, hold=hold),
+        *(PlannedStep(r.kind, r.method_id, hold or r.hold) for r in removals),
+        PlannedStep(StepKind.REVOKE_SESSIONS, hold=hold),
+        PlannedStep(StepKind.PROVE, hold=hold),
+        PlannedStep(StepKind.RESHARE, hold=hold),
+        PlannedStep(StepKind.SECOND_LOOK, hold=hold),
+    )
+
+
+def leaves_a_way_in(*, ways_in: Iterable[Any], present: Iterable[Any], going: Iterable[Any]) -> bool:
+    """The lock-out guard: does a method of somebody who stays remain, once `going` are gone?
+
+    `ways_in` are the methods of remaining holders, `present` those that the last look showed.
+    """
+    return bool((set(ways_in) & set(present)) - set(going))
+
+
+def last_way_in() -> str:
+    """The guard's sentence, said by the plan and again by the check right before the act."""
+    return str(
+        _(
+            "This is the last way in: nobody who stays has a working authenticator on this account. "
+            "The authenticator stays; the password is changed all the same. "
+            "Enrol somebody who stays, then try again."
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait, in seconds, before each next try or look."""
+
+    read_back: tuple[float, ...] = (1, 2, 4, 8, 15, 30)
+    unverified: tuple[float, ...] = (60, 300, 900, 3600)
+    looks_before_resending: int = 3
+    unreachable: tuple[float, ...] = (5, 10, 20, 40, 80, 160, 300, 300)
+    candidates: int = 5
+    second_look: float = 65 * 60
+
+    def next_read_back(self, looks: int) -> float | None:
+        """Seconds until the next look at something accepted, None when it has been looked at often enough."""
+        return self.read_back[looks] if looks < len(self.read_back) else None
+
+    def next_unverified(self, looks: int) -> float:
+        """Seconds until the sweep looks again at something that could not be proven; grows, never ends."""
+        late = max(0, looks - len(self.read_back))
+        return self.unverified[min(late, len(self.unverified) - 1)]
+
+    def next_try(self, tries: int) -> float | None:
+        """Seconds until an unreachable tenant is tried again, None when a person should look."""
+        return self.unreachable[tries] if tries < len(self.unreachable) else None
+
+
+CLOCK_DIFFERENCE = dt.timedelta(minutes=5)
+"""Assumption: our clock and Microsoft's differ by less than this."""
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """What a judge needs of a step: what it is about, what was read before it, when it was sent."""
+
+    kind: str
+    status: str
+    method: tuple[str, str] | None = None
+    """(directory id, kind) of the method to remove."""
+    was: dict[str, Any] = field(default_factory=dict)
+    sent_at: dt.datetime | None = None
+
+
+def is_done(step: StepFacts, look: Observation) -> bool:
+    """Does this reading show that the step has had its effect?"""
+    if step.kind == StepKind.REMOVE_METHOD:
+        assert step.method is not None
+        directory_id, kind = step.method
+        return not look.has(directory_id, MethodKind(kind))
+    if step.kind == StepKind.ROTATE_PASSWORD:
+        return moved(step.was.get("password_changed_at"), look.password_changed_at) and ours(step, look)
+    if step.kind == StepKind.REVOKE_SESSIONS:
+        return moved(step.was.get("sessions_valid_from"), look.sessions_valid_from)
+    raise ValueError(f"{step.kind} is not an act")
+
+
+def moved(before: str | None, now: dt.datetime | None) -> bool:
+    """A time that Microsoft keeps is later than it was before the act."""
+    if now is None:
+        return False
+    return before is None or now > dt.datetime.fromisoformat(before)
+
+
+def ours(step: StepFacts, look: Observation) -> bool:
+    """Was the password changed about when we sent it? A change at another time was somebody else's."""
+    if step.sent_at is None or look.password_changed_at is None:
+        return False
+    return abs(look.password_changed_at - step.sent_at) <= CLOCK_DIFFERENCE
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What must be true at the end: these methods gone, no others new, this password time, sessions ended."""
+
+    gone: frozenset[tuple[str, str]]
+    known: frozenset[tuple[str, str]]
+    password_changed_at: dt.datetime | None
+    sessions_valid_from: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """One difference between what the steps claim and what the directory shows."""
+
+    what: str
+    method: tuple[str, str] | None = None
+
+
+def contradictions(expected: Expected, look: Observation) -> list[Contradiction]:
+    """What the reading shows that the steps do not say. Empty means proven."""
+    found = []
+    for method in look.methods:
+        key = (method.directory_id, str(method.kind))
+        if key in expected.gone:
+            found.append(Contradiction(str(_("A method that was removed is there again.")), key))
+        elif key not in expected.known:
+            found.append(
+                Contradiction(str(_("A method appeared since the run began, and nobody here registered it.")), key)
+            )
+    if expected.password_changed_at and look.password_changed_at != expected.password_changed_at:
+        found.append(Contradiction(str(_("The password was changed again, and not by Latchkey."))))
+    if expected.sessions_valid_from and (
+        look.sessions_valid_from is None or look.sessions_valid_from < expected.sessions_valid_from
+    ):
+        found.append(Contradiction(str(_("The end of the sessions is not visible any more."))))
+    return found

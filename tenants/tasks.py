@@ -1,0 +1,27 @@
+"""Celery's doors: each wakes one action."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+from django.core.cache import cache
+from django.utils import timezone
+
+from msp.outside import outside
+from tenants.actions.nudge import nudge
+from tenants.actions.sweep import sweep as sweep_now
+from tenants.actions.work_target import work_target as work
+
+
+@shared_task(acks_late=True, name="tenants.tasks.work_target")
+def work_target(target_id: str) -> None:
+    due_at = work(UUID(target_id), outside=outside())
+    if due_at is not None:
+        nudge(UUID(target_id), seconds=max(0.1, (due_at - timezone.now()).total_seconds()))
+
+
+@shared_task(name="tenants.tasks.sweep")
+def sweep() -> None:
+    cache.set("last-sweep", timezone.now().isoformat(), None)
+    sweep_now()
