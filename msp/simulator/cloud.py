@@ -259,10 +259,11 @@ class Cloud:
                 raise NotThere(f"{upn} has no method {method_id}.")
             self.drop_method(tenant, user, user.methods[method_id], by="person")
 
-    def code(self, tenant_id: str, upn: str, method_id: str) -> str:
-        """The six digits that this method's phone shows now."""
+    def code(self, tenant_id: str, upn: str, method_id: str, *, ahead: int = 0) -> str:
+        """The six digits that this method's phone shows now, or so many steps later (1 is still accepted now)."""
         method = self.user(tenant_id, upn).methods[method_id]
-        return totp.code(method.seed, self.now().timestamp(), interval=method.interval, digest=method.digest)
+        step = totp.step_of(self.now().timestamp(), method.interval) + ahead
+        return totp.code_of_step(method.seed, step, digest=method.digest)
 
     def set_enabled(self, tenant_id: str, upn: str, enabled: bool) -> None:
         """Block or unblock a user, as an administrator at Microsoft's own page."""

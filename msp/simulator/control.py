@@ -78,10 +78,10 @@ def _enabled(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _code(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
     """The code of a method, or of a seed whose method is gone; `ahead` steps in the future."""
-    at = cloud.now().timestamp() + 30 * int(asked.get("ahead", 0))
+    ahead = int(asked.get("ahead", 0))
     if "seed" in asked:
-        return {"code": totp.code(asked["seed"], at)}
-    return {"code": cloud.code(asked["tenant"], asked["upn"], asked["method_id"])}
+        return {"code": totp.code(asked["seed"], cloud.now().timestamp() + 30 * ahead)}
+    return {"code": cloud.code(asked["tenant"], asked["upn"], asked["method_id"], ahead=ahead)}
 
 
 def _register_app(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:

@@ -118,7 +118,8 @@ def _preferences(call: Call, key: str) -> Answer:
         }
         return Answer(200, body)
     call.need_for_methods(rules.WRITE_METHODS)
-    word = str((call.body or {}).get("userPreferredMethodForSecondaryAuthentication"))
+    asked = call.body if isinstance(call.body, dict) else {}
+    word = str(asked.get("userPreferredMethodForSecondaryAuthentication"))
     with call.tenant.lock:
         user = call.user(key)
         if not any(word in rules.preferences(method) for method in user.methods.values()):

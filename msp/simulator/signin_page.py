@@ -39,5 +39,6 @@ def answer(cloud: Cloud, request: Request, parts: tuple[str, ...]) -> Answer:
 
 
 def _text(asked: dict[str, Any], name: str) -> str | None:
+    """One text of the request; None when it is missing, no text, or half a character (a lone surrogate)."""
     value = asked.get(name)
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and value == value.encode(errors="ignore").decode() else None

@@ -57,6 +57,7 @@ class Vault:
         """Raises KeyTrouble, in one sentence for the operator, unless the root key opens every live data key."""
         rows = DataKey.objects.live().order_by("created_at")
         if not rows.exists():
+            # Nothing is sealed yet, so only a door left open to others can be wrong: reading the file tells.
             self._root_keys.is_there()
         for row in rows.iterator():
             self._unwrap(row)

@@ -231,6 +231,12 @@ class TheCheckOfTheRootKey:
         vault.check_root_key()
         assert not keys.exists()
 
+    def test_reports_a_key_open_to_others_before_anything_is_sealed(self, vault: Vault, keys: Path) -> None:
+        RootKeys(keys).make_unless_there()
+        (keys / "root.key").chmod(0o644)
+        with pytest.raises(KeyTrouble, match="mode 0644"):
+            vault.check_root_key()
+
     def test_is_content_while_the_key_opens_every_data_key(self, vault: Vault, keys: Path) -> None:
         vault.seal(b"x", place())
         vault.seal(b"x", place(FABRIKAM))

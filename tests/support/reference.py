@@ -49,7 +49,8 @@ def operations(version: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]
     """Plain path -> (its operations by method, the schemas of its file) of one version of Graph."""
     found: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
     for name in OPENAPI_FILES[version]:
-        document = yaml.load(  # noqa: S506 - the C loader of safe YAML, ten times faster
+        # The C loader reads these files ten times faster, and is as safe.
+        document = yaml.load(
             (REFERENCE / "graph-openapi" / name).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         )
         for path, methods in document["paths"].items():

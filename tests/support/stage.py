@@ -1,0 +1,42 @@
+"""The fixtures that put a world on the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msp.simulator.server import Simulator
+from tests.support.world import World, connected, found_reseller, make_credential
+
+
+@pytest.fixture(scope="session")
+def simulator_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """One HTTPS server for the whole session; `simulator` empties its cloud for each test."""
+    with Simulator(tmp_path_factory.mktemp("simulator"), seed=1) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def credential(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_credential(tmp_path_factory.mktemp("credential") / "latchkey.pem")
+
+
+@pytest.fixture
+def simulator(simulator_server: Simulator) -> Simulator:
+    simulator_server.cloud.reset()
+    return simulator_server
+
+
+def build_world(simulator: Simulator, credential: Path, home: Path, **knobs: Any) -> World:
+    outside = connected(simulator, credential, home, **knobs)
+    reseller, owner = found_reseller("Northwind IT", "olga@reseller.example")
+    return World(simulator, outside, reseller, owner)
+
+
+@pytest.fixture
+def world(db: None, simulator: Simulator, credential: Path, tmp_path: Path) -> World:
+    """A reseller with an owner and no customers yet, beside an empty cloud that trusts it."""
+    return build_world(simulator, credential, tmp_path)
