@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from celery import Celery
 from celery.signals import beat_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "msp.settings")
+
+# In a container root is the usual user; messages are JSON only, so nothing in them can become code.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 app = Celery("latchkey")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
@@ -153,7 +154,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # The app's own credential at Microsoft, and where Microsoft is.
-MICROSOFT = {
+MICROSOFT: dict[str, Any] = {
     "client_id": env.text("LATCHKEY_CLIENT_ID"),
     "client_certificate": env.text("LATCHKEY_CLIENT_CERTIFICATE"),
     "client_secret": env.text("LATCHKEY_CLIENT_SECRET"),

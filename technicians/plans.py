@@ -135,16 +135,14 @@ def _steps(holding: Holding) -> tuple[PlannedStep, ...]:
         reason = _("This is a break-glass account: automation never touches it. A person must change it by hand.")
         removals = [PlannedStep(StepKind.REMOVE_METHOD, m.id) for m in holding.methods]
         return steps_for_account(removals, hold=reason)
-    safe = leaves_a_way_in(
-        ways_in=holding.ways_in, present=holding.present, going={m.id for m in holding.methods}
-    )
+    safe = leaves_a_way_in(ways_in=holding.ways_in, present=holding.present, going={m.id for m in holding.methods})
     reason = "" if safe else last_way_in()
     removals = [PlannedStep(StepKind.REMOVE_METHOD, m.id, reason) for m in holding.methods]
     return steps_for_account(removals)
 
 
 CALLS_PER_TEN_SECONDS = 5
-"""Method calls per app and tenant (learn.microsoft.com throttling-limits). Assumption: `/authentication/*` is under it."""
+"""Per app and tenant (learn.microsoft.com throttling-limits). Assumption: `/authentication/*` is under it."""
 SECONDS_PER_CALL = 0.4
 CALLS_AT_ONCE = 64
 

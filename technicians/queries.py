@@ -45,23 +45,32 @@ def holdings_of(technician: Technician) -> list[Holding]:
     with_method = _by_account(stay.values_list("method__account_id", "technician_id"))
     holders: defaultdict[Any, list[tuple[Any, str]]] = defaultdict(list)
     for account_id, person_id, name in (
-        Assignment.objects.live().filter(account__in=ids, technician__status=Technician.Status.ACTIVE)
-        .exclude(technician=technician).order_by("technician__name")
+        Assignment.objects.live()
+        .filter(account__in=ids, technician__status=Technician.Status.ACTIVE)
+        .exclude(technician=technician)
+        .order_by("technician__name")
         .values_list("account_id", "technician_id", "technician__name")
     ):
         holders[account_id].append((person_id, name))
     seen = set(
         Reveal.objects.filter(
-            technician=technician, version__secret__account__in=ids,
+            technician=technician,
+            version__secret__account__in=ids,
             version__status__in=[SecretVersion.Status.CURRENT, SecretVersion.Status.UNVERIFIED],
         ).values_list("version__secret__account_id", flat=True)
     )
     return [
         Holding(
-            account_id=a.pk, account=a.user_principal_name, tenant_id=a.tenant_id, tenant=str(a.tenant),
-            break_glass=a.break_glass, methods=tuple(mine[a.pk]), saw_current_password=a.pk in seen,
+            account_id=a.pk,
+            account=a.user_principal_name,
+            tenant_id=a.tenant_id,
+            tenant=str(a.tenant),
+            break_glass=a.break_glass,
+            methods=tuple(mine[a.pk]),
+            saw_current_password=a.pk in seen,
             remaining=tuple(Remaining(name, person in with_method[a.pk]) for person, name in holders[a.pk]),
-            ways_in=frozenset(ways_in[a.pk]), present=frozenset(present[a.pk]),
+            ways_in=frozenset(ways_in[a.pk]),
+            present=frozenset(present[a.pk]),
         )
         for a in accounts
     ]

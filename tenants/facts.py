@@ -18,9 +18,7 @@ def as_evidence(account: SharedAccount, look: Observation) -> dict[str, Any]:
         "synced": look.synced,
         "password_changed_at": _time(look.password_changed_at),
         "sessions_valid_from": _time(look.sessions_valid_from),
-        "methods": [
-            {"kind": str(m.kind), "directory_id": m.directory_id, "label": m.label} for m in look.methods
-        ],
+        "methods": [{"kind": str(m.kind), "directory_id": m.directory_id, "label": m.label} for m in look.methods],
         "request_ids": list(look.request_ids),
     }
 

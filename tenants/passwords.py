@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 CLASSES = ("abcdefghijkmnpqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789", "-_.+!#%*=@")
-"""No l, o, I, O, 0, 1: a password may have to be typed from a phone. No blank, no Unicode (entra-docs concept-sspr-policy)."""
+"""No l, o, I, O, 0, 1: it may have to be typed from a phone. No blank, no Unicode (entra-docs concept-sspr-policy)."""
 LENGTH = 24
 
 

@@ -41,12 +41,25 @@ class StepState(TextChoices):
 
 
 SETTLED = frozenset(
-    {StepState.VERIFIED, StepState.UNVERIFIED, StepState.REFUSED, StepState.BLOCKED, StepState.WAIVED,
-     StepState.NEEDLESS}
+    {
+        StepState.VERIFIED,
+        StepState.UNVERIFIED,
+        StepState.REFUSED,
+        StepState.BLOCKED,
+        StepState.WAIVED,
+        StepState.NEEDLESS,
+    }
 )
 WORST_FIRST = (
-    StepState.UNVERIFIED, StepState.REFUSED, StepState.BLOCKED, StepState.SENDING, StepState.ACCEPTED,
-    StepState.PLANNED, StepState.WAIVED, StepState.VERIFIED, StepState.NEEDLESS,
+    StepState.UNVERIFIED,
+    StepState.REFUSED,
+    StepState.BLOCKED,
+    StepState.SENDING,
+    StepState.ACCEPTED,
+    StepState.PLANNED,
+    StepState.WAIVED,
+    StepState.VERIFIED,
+    StepState.NEEDLESS,
 )
 
 

@@ -69,8 +69,9 @@ def confirm_device(device: TotpDevice, code: str, *, vault: Vault) -> None:
     with transaction.atomic():
         TotpDevice.objects.filter(pk=device.pk).update(confirmed=True)
         TotpDevice.objects.filter(user=device.user).exclude(pk=device.pk).delete()
-        record("second_factor.set_up", reseller_id=device.user.reseller_id, actor=device.user,
-               technician_id=device.user.pk)
+        record(
+            "second_factor.set_up", reseller_id=device.user.reseller_id, actor=device.user, technician_id=device.user.pk
+        )
 
 
 def make_link(person: Any | None, *, minutes: int) -> str:
@@ -83,9 +84,11 @@ def make_link(person: Any | None, *, minutes: int) -> str:
 
 def find_link(token: str) -> OneTimeLink | None:
     """The link, if it is neither used nor expired."""
-    return OneTimeLink.objects.select_related("person").filter(
-        token_hash=_hash(token), used_at=None, expires_at__gt=timezone.now()
-    ).first()
+    return (
+        OneTimeLink.objects.select_related("person")
+        .filter(token_hash=_hash(token), used_at=None, expires_at__gt=timezone.now())
+        .first()
+    )
 
 
 def use_link(link: OneTimeLink) -> bool:

@@ -67,5 +67,3 @@ class OneTimeLink(models.Model):
 
     def __str__(self) -> str:
         return f"one-time link {self.pk}"
-
-

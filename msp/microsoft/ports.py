@@ -32,10 +32,8 @@ class MethodKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-SLOT_KINDS = frozenset(
-    {MethodKind.MICROSOFT_AUTHENTICATOR, MethodKind.SOFTWARE_OATH, MethodKind.HARDWARE_OATH}
-)
-"""Kinds that take one of the five authenticator places of an Entra user (entra-docs concept-authentication-oath-tokens)."""
+SLOT_KINDS = frozenset({MethodKind.MICROSOFT_AUTHENTICATOR, MethodKind.SOFTWARE_OATH, MethodKind.HARDWARE_OATH})
+"""What takes one of the five authenticator places of an Entra user (entra-docs concept-authentication-oath-tokens)."""
 
 SLOTS_PER_ACCOUNT = 5
 

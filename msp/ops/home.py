@@ -59,7 +59,7 @@ class Home:
                 f"Start that one with `python3 manage.py {other}`, or give another directory with LATCHKEY_HOME=path."
             )
         try:
-            for directory in (self.path, self.path / "keys", self.path / "logs"):
+            for directory in (self.path, self.path / "keys", self.path / "logs", self.path / "static"):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 directory.chmod(0o700)
         except OSError as wrong:

@@ -87,8 +87,7 @@ def database_user(layout: Layout) -> tuple[int, int] | None:
     else the user `latchkey` if somebody made one, else `nobody`."""
     if os.geteuid() != 0:
         return None
-    if layout.cluster.is_dir():
-        owner = layout.cluster.stat()
+    if layout.cluster.is_dir() and (owner := layout.cluster.stat()).st_uid != 0:
         return owner.st_uid, owner.st_gid
     for name in (DATABASE, "nobody"):
         try:
@@ -140,14 +139,15 @@ def prepare_postgres(layout: Layout) -> None:
     """Create the cluster on first use, and the socket directory. Raises ServiceTrouble."""
     user = database_user(layout)
     tools = postgres_tools(user)
-    for directory in (layout.cluster, layout.sockets):
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        _own(directory, user)
-    if (layout.cluster / "PG_VERSION").is_file() and not (layout.cluster / "half-made").exists():
+    _own(layout.sockets, user)
+    if layout.cluster.exists():
+        _own(layout.cluster, user)
         return
-    shutil.rmtree(layout.cluster)
-    _own(layout.cluster, user)
-    command = [str(tools / "initdb"), "-D", str(layout.cluster), "-U", DATABASE, "-A", "trust", "-E", "UTF8"]
+    # Made beside and renamed when complete, so that a cluster which exists is never half a one.
+    making = layout.cluster.with_name(f"{layout.cluster.name}.new")
+    shutil.rmtree(making, ignore_errors=True)
+    _own(making, user)
+    command = [str(tools / "initdb"), "-D", str(making), "-U", DATABASE, "-A", "trust", "-E", "UTF8"]
     command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
     command += [] if layout.durable else ["--no-sync"]
     made = subprocess.run(  # noqa: S603 - our own command line
@@ -163,9 +163,9 @@ def prepare_postgres(layout: Layout) -> None:
         extra_groups=[] if user else None,
     )
     if made.returncode:
-        shutil.rmtree(layout.cluster, ignore_errors=True)
+        shutil.rmtree(making, ignore_errors=True)
         raise ServiceTrouble(explain("initdb", made.returncode, made.stderr.strip()))
-    (layout.cluster / "half-made").touch()
+    making.rename(layout.cluster)
 
 
 def remove_stale_pid_file(cluster: Path) -> None:
@@ -239,9 +239,9 @@ def postgres_answers(layout: Layout) -> bool:
 
 
 def furnish(layout: Layout) -> None:
-    """On a new cluster: our extensions (in template1 too, so that every new database has them) and the database."""
-    mark = layout.cluster / "half-made"
-    if not mark.exists():
+    """On a new cluster: the database, and our extensions in template1, so that every new database has them."""
+    mark = layout.cluster / "latchkey-furnished"
+    if mark.exists():
         return
     with _connection(layout, "template1") as template:
         for extension in EXTENSIONS:
@@ -249,7 +249,7 @@ def furnish(layout: Layout) -> None:
     with _connection(layout, "postgres") as server:
         if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
             server.execute(f"CREATE DATABASE {DATABASE}")
-    mark.unlink()
+    mark.touch()
 
 
 # --- Valkey ---------------------------------------------------------------------------------------------------

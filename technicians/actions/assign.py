@@ -15,8 +15,13 @@ from tenants.models import SharedAccount
 
 
 def assign(
-    technician: Technician, account: SharedAccount, *, by: Technician, reason: str,
-    from_at: dt.datetime | None = None, until_at: dt.datetime | None = None,
+    technician: Technician,
+    account: SharedAccount,
+    *,
+    by: Technician,
+    reason: str,
+    from_at: dt.datetime | None = None,
+    until_at: dt.datetime | None = None,
 ) -> Assignment:
     """Raises NotPermitted and BadInput (left, another reseller's, overlapping, ends before it begins)."""
     if not by.may("assign"):
@@ -31,12 +36,25 @@ def assign(
     try:
         with transaction.atomic():
             made = Assignment.objects.create(
-                reseller_id=account.reseller_id, technician=technician, account=account, from_at=from_at,
-                until_at=until_at, reason=reason, granted_by=by,
+                reseller_id=account.reseller_id,
+                technician=technician,
+                account=account,
+                from_at=from_at,
+                until_at=until_at,
+                reason=reason,
+                granted_by=by,
             )
-            record("assignment.granted", reseller_id=account.reseller_id, actor=by, tenant_id=account.tenant_id,
-                   account_id=account.pk, technician_id=technician.pk, reason=reason, from_at=from_at,
-                   until_at=until_at)
+            record(
+                "assignment.granted",
+                reseller_id=account.reseller_id,
+                actor=by,
+                tenant_id=account.tenant_id,
+                account_id=account.pk,
+                technician_id=technician.pk,
+                reason=reason,
+                from_at=from_at,
+                until_at=until_at,
+            )
     except IntegrityError as clash:
         raise BadInput(
             _("%(name)s has %(account)s already during a part of that time; nothing was saved.")
@@ -53,5 +71,11 @@ def end_assignment(assignment: Assignment, *, by: Technician) -> None:
     now = timezone.now()
     if Assignment.objects.live(now).filter(pk=assignment.pk).update(until_at=now):
         account = assignment.account
-        record("assignment.ended", reseller_id=assignment.reseller_id, actor=by, tenant_id=account.tenant_id,
-               account_id=account.pk, technician_id=assignment.technician_id)
+        record(
+            "assignment.ended",
+            reseller_id=assignment.reseller_id,
+            actor=by,
+            tenant_id=account.tenant_id,
+            account_id=account.pk,
+            technician_id=assignment.technician_id,
+        )

@@ -30,15 +30,29 @@ def bind_authenticator(
         with transaction.atomic():
             bound, made = Authenticator.objects.get_or_create(
                 method=method,
-                defaults={"reseller_id": method.reseller_id, "technician": technician, "proof": proof,
-                          "label": label, "bound_by": by},
+                defaults={
+                    "reseller_id": method.reseller_id,
+                    "technician": technician,
+                    "proof": proof,
+                    "label": label,
+                    "bound_by": by,
+                },
             )
             if bound.technician_id != technician.pk:
-                raise BadInput(_("This method is bound to %(name)s already; nothing was changed.")
-                               % {"name": bound.technician})
+                raise BadInput(
+                    _("This method is bound to %(name)s already; nothing was changed.") % {"name": bound.technician}
+                )
             if made:
-                record("authenticator.bound", reseller_id=method.reseller_id, actor=by, tenant_id=account.tenant_id,
-                       account_id=account.pk, technician_id=technician.pk, method=str(method.pk), proof=proof)
+                record(
+                    "authenticator.bound",
+                    reseller_id=method.reseller_id,
+                    actor=by,
+                    tenant_id=account.tenant_id,
+                    account_id=account.pk,
+                    technician_id=technician.pk,
+                    method=str(method.pk),
+                    proof=proof,
+                )
                 flag_methods(account)
     except IntegrityError as clash:
         raise BadInput(_("Somebody else bound this method at the same moment; look again.")) from clash

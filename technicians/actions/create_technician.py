@@ -16,8 +16,14 @@ from tenants.models import Customer, Reseller, TenantGroup
 
 
 def create_technician(
-    *, reseller: Reseller, email: str, name: str, role: str, by: Technician | None,
-    groups: Iterable[TenantGroup] = (), customer: Customer | None = None,
+    *,
+    reseller: Reseller,
+    email: str,
+    name: str,
+    role: str,
+    by: Technician | None,
+    groups: Iterable[TenantGroup] = (),
+    customer: Customer | None = None,
 ) -> Technician:
     """Without a password: a one-time link lets the person in to set one. `by` None is the set-up itself.
 
@@ -28,8 +34,9 @@ def create_technician(
     except ValidationError as wrong:
         raise BadInput(_("%(email)s is not an e-mail address.") % {"email": email}) from wrong
     if role not in Role.values:
-        raise BadInput(_("%(role)s is no role; roles are: %(roles)s.")
-                       % {"role": role, "roles": ", ".join(Role.values)})
+        raise BadInput(
+            _("%(role)s is no role; roles are: %(roles)s.") % {"role": role, "roles": ", ".join(Role.values)}
+        )
     if by is not None:
         if not by.may("import"):
             raise NotPermitted(_("Your role may not add people; nothing was changed."))
@@ -43,8 +50,9 @@ def create_technician(
             person.set_unusable_password()
             person.save()
             person.groups.set(groups)
-            record("technician.added", reseller_id=reseller.pk, actor=by, technician_id=person.pk,
-                   email=email, role=role)
+            record(
+                "technician.added", reseller_id=reseller.pk, actor=by, technician_id=person.pk, email=email, role=role
+            )
     except IntegrityError as clash:
         raise BadInput(_("%(email)s has a sign-in already.") % {"email": email}) from clash
     return person

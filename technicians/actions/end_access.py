@@ -26,5 +26,11 @@ def end_access(technician: Technician, *, by: Technician) -> None:
     for enrolment in Enrolment.objects.open().filter(technician=technician):
         enrolment.advance(Enrolment.Status.CANCELLED, note=_("The technician left."))
         cancelled += 1
-    record("access.ended", reseller_id=technician.reseller_id, actor=by, technician_id=technician.pk,
-           assignments=ended, enrolments=cancelled)
+    record(
+        "access.ended",
+        reseller_id=technician.reseller_id,
+        actor=by,
+        technician_id=technician.pk,
+        assignments=ended,
+        enrolments=cancelled,
+    )

@@ -31,27 +31,41 @@ def begin_enrolment(technician: Technician, account: SharedAccount, *, by: Techn
     if by.pk != technician.pk and not by.may("enrol"):
         raise NotPermitted(_("Your role may not enrol others; nothing was changed."))
     if not technician.is_active or not Assignment.objects.live().filter(technician=technician, account=account):
-        raise BadInput(_("%(account)s is not assigned to %(name)s; assign it first.")
-                       % {"account": account, "name": technician})
+        raise BadInput(
+            _("%(account)s is not assigned to %(name)s; assign it first.") % {"account": account, "name": technician}
+        )
     observe_account(account, outside=outside)
     present = list(account.methods.present())
     if sum(m.kind in SLOT_KINDS for m in present) >= SLOTS_PER_ACCOUNT:
-        raise BadInput(_("All five authenticator places of %(account)s are taken; remove one first.")
-                       % {"account": account})
+        raise BadInput(
+            _("All five authenticator places of %(account)s are taken; remove one first.") % {"account": account}
+        )
     now = timezone.now()
     try:
         with transaction.atomic():
             for late in account.enrolments.open().filter(expires_at__lte=now):
                 late.advance(Enrolment.Status.EXPIRED)
             enrolment = Enrolment.objects.create(
-                reseller_id=account.reseller_id, technician=technician, account=account, requested_by=by,
-                expires_at=now + OPEN_FOR, seen_before=[str(m.pk) for m in present],
+                reseller_id=account.reseller_id,
+                technician=technician,
+                account=account,
+                requested_by=by,
+                expires_at=now + OPEN_FOR,
+                seen_before=[str(m.pk) for m in present],
             )
-            record("enrolment.begun", reseller_id=account.reseller_id, actor=by, tenant_id=account.tenant_id,
-                   account_id=account.pk, technician_id=technician.pk, enrolment=str(enrolment.pk))
+            record(
+                "enrolment.begun",
+                reseller_id=account.reseller_id,
+                actor=by,
+                tenant_id=account.tenant_id,
+                account_id=account.pk,
+                technician_id=technician.pk,
+                enrolment=str(enrolment.pk),
+            )
     except IntegrityError as clash:
-        raise BadInput(_("Somebody else is enrolling on %(account)s right now; wait until they are done.")
-                       % {"account": account}) from clash
+        raise BadInput(
+            _("Somebody else is enrolling on %(account)s right now; wait until they are done.") % {"account": account}
+        ) from clash
     return enrolment
 
 
@@ -71,14 +85,25 @@ def finish_enrolment(enrolment: Enrolment, *, by: Technician, outside: Outside) 
     if not new:
         raise BadInput(_("Nothing new is on the account yet. Finish on Microsoft's page, then ask again."))
     if len(new) > 1:
-        raise BadInput(_(
-            "%(count)d methods appeared at once, so it cannot be said whose they are. Nobody was bound: "
-            "remove them in the Entra admin center and enrol one person after the other.") % {"count": len(new)})
+        raise BadInput(
+            _(
+                "%(count)d methods appeared at once, so it cannot be said whose they are. Nobody was bound: "
+                "remove them in the Entra admin center and enrol one person after the other."
+            )
+            % {"count": len(new)}
+        )
     with transaction.atomic():
         bound = bind_authenticator(new[0], enrolment.technician, by=by, proof=Authenticator.Proof.OBSERVED)
         enrolment.advance(Enrolment.Status.ACTIVE, authenticator=bound)
-        record("enrolment.finished", reseller_id=account.reseller_id, actor=by, tenant_id=account.tenant_id,
-               account_id=account.pk, technician_id=enrolment.technician_id, enrolment=str(enrolment.pk))
+        record(
+            "enrolment.finished",
+            reseller_id=account.reseller_id,
+            actor=by,
+            tenant_id=account.tenant_id,
+            account_id=account.pk,
+            technician_id=enrolment.technician_id,
+            enrolment=str(enrolment.pk),
+        )
     return enrolment
 
 
@@ -87,8 +112,15 @@ def cancel_enrolment(enrolment: Enrolment, *, by: Technician) -> None:
     if by.pk != enrolment.technician_id and not by.may("enrol"):
         raise NotPermitted(_("Your role may not enrol others; nothing was changed."))
     enrolment.advance(Enrolment.Status.CANCELLED)
-    record("enrolment.cancelled", reseller_id=enrolment.reseller_id, actor=by, account_id=enrolment.account_id,
-           tenant_id=enrolment.account.tenant_id, technician_id=enrolment.technician_id, enrolment=str(enrolment.pk))
+    record(
+        "enrolment.cancelled",
+        reseller_id=enrolment.reseller_id,
+        actor=by,
+        account_id=enrolment.account_id,
+        tenant_id=enrolment.account.tenant_id,
+        technician_id=enrolment.technician_id,
+        enrolment=str(enrolment.pk),
+    )
 
 
 def _appeared(enrolment: Enrolment) -> list[Method]:

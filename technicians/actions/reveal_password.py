@@ -43,14 +43,25 @@ def reveal_password(technician: Technician, account: SharedAccount, *, reason: s
         if not person.may("reveal") or not live.exists():
             raise NotPermitted(_("This account is not assigned to you now; the password was not shown."))
         versions = list(
-            SecretVersion.objects.filter(secret__account=account).that_may_sign_in()
-            .select_related("secret__account").order_by("number")
+            SecretVersion.objects.filter(secret__account=account)
+            .that_may_sign_in()
+            .select_related("secret__account")
+            .order_by("number")
         )
         if not versions:
             raise BadInput(_("Latchkey has no password of this account; import it, or rotate it once."))
         for version in versions:
-            Reveal.objects.create(reseller_id=account.reseller_id, technician=person, version=version,
-                                  reason=reason.strip()[:500])
-            record("password.revealed", reseller_id=account.reseller_id, actor=person, tenant_id=account.tenant_id,
-                   account_id=account.pk, technician_id=person.pk, version=version.number, reason=reason.strip())
+            Reveal.objects.create(
+                reseller_id=account.reseller_id, technician=person, version=version, reason=reason.strip()[:500]
+            )
+            record(
+                "password.revealed",
+                reseller_id=account.reseller_id,
+                actor=person,
+                tenant_id=account.tenant_id,
+                account_id=account.pk,
+                technician_id=person.pk,
+                version=version.number,
+                reason=reason.strip(),
+            )
     return [Shown(v, outside.vault.open(bytes(v.sealed), v.place).decode()) for v in versions]

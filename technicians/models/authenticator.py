@@ -34,9 +34,11 @@ class AuthenticatorQuerySet(Walled):
     def of_those_who_stay(self, *, leavers: list[Technician] | None = None) -> Self:
         """Ways in of active technicians who hold a live assignment on the same account."""
         now = timezone.now()
-        live = Q(technician__assignments__account=F("method__account")) & Q(
-            technician__assignments__from_at__lte=now
-        ) & (Q(technician__assignments__until_at__isnull=True) | Q(technician__assignments__until_at__gt=now))
+        live = (
+            Q(technician__assignments__account=F("method__account"))
+            & Q(technician__assignments__from_at__lte=now)
+            & (Q(technician__assignments__until_at__isnull=True) | Q(technician__assignments__until_at__gt=now))
+        )
         stay = self.that_let_in().filter(live, technician__status=Technician.Status.ACTIVE)
         return stay.exclude(technician__in=leavers or [])
 

@@ -20,8 +20,18 @@ class Role(models.TextChoices):
     CUSTOMER_CONTACT = "customer_contact", _("Customer contact")
 
 
-MANAGING = {"import", "observe", "assign", "enrol", "offboard", "waive", "see_people", "see_runs", "see_ledger",
-            "see_reports"}
+MANAGING = {
+    "import",
+    "observe",
+    "assign",
+    "enrol",
+    "offboard",
+    "waive",
+    "see_people",
+    "see_runs",
+    "see_ledger",
+    "see_reports",
+}
 RIGHTS: dict[str, set[str]] = {
     Role.OWNER: MANAGING | {"reveal", "see_accounts", "change_roles"},
     Role.MANAGER: MANAGING | {"reveal", "see_accounts"},
@@ -38,8 +48,11 @@ class TechnicianQuerySet(Walled):
         if user.reach != Reach.GROUPS:
             return self.filter(me)
         seen = SharedAccount.objects.visible_to(user)
-        holders = Q(pk__in=self.model._meta.get_field("assignments").related_model.objects.filter(
-            account__in=seen).values("technician_id"))
+        holders = Q(
+            pk__in=self.model._meta.get_field("assignments")
+            .related_model.objects.filter(account__in=seen)
+            .values("technician_id")
+        )
         return self.filter(me | holders)
 
     def active(self) -> Self:

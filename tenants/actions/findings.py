@@ -8,7 +8,11 @@ from tenants.models import Finding, Method, SharedAccount, Tenant
 
 
 def open_finding(
-    kind: Finding.Kind, *, tenant: Tenant, account: SharedAccount | None = None, method: Method | None = None,
+    kind: Finding.Kind,
+    *,
+    tenant: Tenant,
+    account: SharedAccount | None = None,
+    method: Method | None = None,
     detail: str = "",
 ) -> None:
     """Open a finding, unless the same one is there and not resolved: then only its detail is brought up to date.
@@ -17,14 +21,13 @@ def open_finding(
     """
     same = Finding.objects.filter(tenant=tenant, account=account, method=method, kind=kind)
     if not same.exclude(status=Finding.Status.RESOLVED).update(detail=detail):
-        row = Finding(reseller_id=tenant.reseller_id, tenant=tenant, account=account, method=method, kind=kind,
-                      detail=detail)
+        row = Finding(
+            reseller_id=tenant.reseller_id, tenant=tenant, account=account, method=method, kind=kind, detail=detail
+        )
         Finding.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def resolve_findings(
-    account: SharedAccount, *, kind: Finding.Kind | None = None, method: Method | None = None
-) -> None:
+def resolve_findings(account: SharedAccount, *, kind: Finding.Kind | None = None, method: Method | None = None) -> None:
     found = account.findings.exclude(status=Finding.Status.RESOLVED)
     if kind is not None:
         found = found.filter(kind=kind)

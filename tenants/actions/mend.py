@@ -30,8 +30,15 @@ def retry_target(target: Target, *, by: Technician) -> int:
         step.advance(StepState.PLANNED, problem="", refusals=0, looks=0)
         count += 1
     Target.objects.filter(pk=target.pk).update(due_at=timezone.now(), tries=0)
-    record("target.retried", reseller_id=target.reseller_id, actor=by, tenant_id=target.account.tenant_id,
-           account_id=target.account_id, run_id=target.run_id, steps=count)
+    record(
+        "target.retried",
+        reseller_id=target.reseller_id,
+        actor=by,
+        tenant_id=target.account.tenant_id,
+        account_id=target.account_id,
+        run_id=target.run_id,
+        steps=count,
+    )
     transaction.on_commit(lambda: nudge(target.pk))
     return count
 
@@ -44,8 +51,17 @@ def waive_step(step: Step, *, by: Technician, reason: str) -> None:
         raise BadInput(_("Say why this gap is accepted; nothing was changed."))
     step.advance(StepState.WAIVED, waived_by=by, waived_reason=reason.strip())
     account = step.target.account
-    record("step.waived", reseller_id=step.reseller_id, actor=by, tenant_id=account.tenant_id,
-           account_id=account.pk, run_id=step.target.run_id, step=str(step.pk), kind=step.kind, reason=reason.strip())
+    record(
+        "step.waived",
+        reseller_id=step.reseller_id,
+        actor=by,
+        tenant_id=account.tenant_id,
+        account_id=account.pk,
+        run_id=step.target.run_id,
+        step=str(step.pk),
+        kind=step.kind,
+        reason=reason.strip(),
+    )
 
 
 def _permitted(by: Technician) -> None:

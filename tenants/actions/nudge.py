@@ -22,3 +22,8 @@ def nudge(target_id: UUID, *, seconds: float = 0) -> None:
         current_app.send_task("tenants.tasks.work_target", [str(target_id)], countdown=seconds or None, retry=False)
     except (OperationalError, OSError) as trouble:
         log.warning("The broker did not take a message (%s); the sweep will find the work.", type(trouble).__name__)
+
+
+def wake(target_ids: list[UUID]) -> None:
+    for target_id in target_ids:
+        nudge(target_id)

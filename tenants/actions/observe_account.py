@@ -89,8 +89,14 @@ def _appeared(account: SharedAccount, seen: ObservedMethod, at: dt.datetime) -> 
         stale.save(update_fields=["removed_at", "last_seen_at"])
         return
     method = Method.objects.create(
-        reseller_id=account.reseller_id, account=account, kind=seen.kind, directory_id=seen.directory_id,
-        raw_type=seen.raw_type, label=seen.label, first_seen_at=at, last_seen_at=at,
+        reseller_id=account.reseller_id,
+        account=account,
+        kind=seen.kind,
+        directory_id=seen.directory_id,
+        raw_type=seen.raw_type,
+        label=seen.label,
+        first_seen_at=at,
+        last_seen_at=at,
     )
     _record("method.appeared", account, method)
 
@@ -99,15 +105,34 @@ def flag_methods(account: SharedAccount) -> None:
     """Raise a finding for each method of nobody and each push approval; resolve what no longer holds."""
     unknown = list(account.methods.unknown())
     for method in unknown:
-        open_finding(Finding.Kind.UNKNOWN_METHOD, tenant=account.tenant, account=account, method=method,
-                     detail=_("%(method)s is on the account and bound to nobody.") % {"method": method})
+        open_finding(
+            Finding.Kind.UNKNOWN_METHOD,
+            tenant=account.tenant,
+            account=account,
+            method=method,
+            detail=_("%(method)s is on the account and bound to nobody.") % {"method": method},
+        )
     resolved = Q(kind=Finding.Kind.UNKNOWN_METHOD) & ~Q(method__in=unknown)
     account.findings.filter(resolved).exclude(status=Finding.Status.RESOLVED).update(status=Finding.Status.RESOLVED)
     for method in account.methods.present().filter(kind=MethodKind.MICROSOFT_AUTHENTICATOR):
-        open_finding(Finding.Kind.PUSH_ON_SHARED, tenant=account.tenant, account=account, method=method,
-                     detail=_("A push request can ring on several phones, and whoever taps first lets it in."))
+        open_finding(
+            Finding.Kind.PUSH_ON_SHARED,
+            tenant=account.tenant,
+            account=account,
+            method=method,
+            detail=_("A push request can ring on several phones, and whoever taps first lets it in."),
+        )
 
 
 def _record(verb: str, account: SharedAccount, method: Method) -> None:
-    record(verb, reseller_id=account.reseller_id, actor=None, tenant_id=account.tenant_id, account_id=account.pk,
-           method=str(method.pk), kind=method.kind, directory_id=method.directory_id, label=method.label)
+    record(
+        verb,
+        reseller_id=account.reseller_id,
+        actor=None,
+        tenant_id=account.tenant_id,
+        account_id=account.pk,
+        method=str(method.pk),
+        kind=method.kind,
+        directory_id=method.directory_id,
+        label=method.label,
+    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from msp.ledger.record import record
-from tenants.actions.nudge import nudge
+from tenants.actions.nudge import wake
 from tenants.models import Reseller, Run, SharedAccount, Step, Target
 from tenants.plans import PlannedTarget, StepState
 
@@ -19,28 +19,52 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def open_run(
-    kind: Run.Kind, *, reseller: Reseller, targets: Sequence[PlannedTarget], reason: str,
-    by: Technician, about: dict[str, object] | None = None,
+    kind: Run.Kind,
+    *,
+    reseller: Reseller,
+    targets: Sequence[PlannedTarget],
+    reason: str,
+    by: Technician,
+    about: dict[str, Any] | None = None,
 ) -> Run:
     """Everything or nothing; the workers are woken after the commit. Raises LedgerClosed."""
     run = Run.objects.create(reseller=reseller, kind=kind, reason=reason, requested_by=by, started_at=timezone.now())
     rows, steps = [], []
     for position, planned in enumerate(targets):
         stopped = all(step.hold for step in planned.steps)
-        target = Target(reseller=reseller, run=run, account_id=planned.account_id, position=position,
-                        due_at=None if stopped else run.started_at)
+        target = Target(
+            reseller=reseller,
+            run=run,
+            account_id=planned.account_id,
+            position=position,
+            due_at=None if stopped else run.started_at,
+        )
         rows.append(target)
         steps += [
-            Step(reseller=reseller, target=target, kind=step.kind, position=place, method_id=step.method_id,
-                 status=StepState.BLOCKED if step.hold else StepState.PLANNED, problem=step.hold)
+            Step(
+                reseller=reseller,
+                target=target,
+                kind=step.kind,
+                position=place,
+                method_id=step.method_id,
+                status=StepState.BLOCKED if step.hold else StepState.PLANNED,
+                problem=step.hold,
+            )
             for place, step in enumerate(planned.steps)
         ]
     Target.objects.bulk_create(rows, batch_size=1000)
     Step.objects.bulk_create(steps, batch_size=1000)
     tenants = SharedAccount.objects.filter(targets__run=run).values_list("tenant_id", flat=True).distinct()
-    record("run.opened", reseller_id=reseller.pk, actor=by, run_id=run.pk, kind=kind, reason=reason,
-           accounts=len(rows), tenants=[str(t) for t in tenants], **(about or {}))
-    transaction.on_commit(lambda: [nudge(target.pk) for target in rows if target.due_at])
+    record(
+        "run.opened",
+        reseller_id=reseller.pk,
+        actor=by,
+        run_id=run.pk,
+        kind=kind,
+        reason=reason,
+        accounts=len(rows),
+        tenants=[str(t) for t in tenants],
+        **(about or {}),
+    )
+    transaction.on_commit(lambda: wake([target.pk for target in rows if target.due_at]))
     return run
-
-

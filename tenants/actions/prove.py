@@ -51,9 +51,7 @@ def expected_of(work: Work, steps: list[Step]) -> Expected:
         (s.method.directory_id, s.method.kind) for s in steps if s.method and s.status == StepState.VERIFIED
     )
     before = {(m["directory_id"], m["kind"]) for m in (work.target.before or {}).get("methods", [])}
-    bound = set(
-        work.account.methods.present().filter(authenticator__isnull=False).values_list("directory_id", "kind")
-    )
+    bound = set(work.account.methods.present().filter(authenticator__isnull=False).values_list("directory_id", "kind"))
     password = {(m.directory_id, m.kind) for m in work.account.methods.filter(kind=MethodKind.PASSWORD)}
     rotated = _latest(work, StepKind.ROTATE_PASSWORD, steps, "proven_password_changed_at")
     revoked = _latest(work, StepKind.REVOKE_SESSIONS, steps, "proven_sessions_valid_from")
@@ -65,8 +63,12 @@ def _latest(work: Work, kind: StepKind, steps: list[Step], fact: str) -> dt.date
     mine = [s for s in steps if s.kind == kind and s.status == StepState.VERIFIED]
     if not mine:
         return None
-    last = Step.objects.filter(
-        target__account=work.account, kind=kind, status=StepState.VERIFIED, verified_at__gte=mine[-1].verified_at
-    ).order_by("-verified_at").first()
+    last = (
+        Step.objects.filter(
+            target__account=work.account, kind=kind, status=StepState.VERIFIED, verified_at__gte=mine[-1].verified_at
+        )
+        .order_by("-verified_at")
+        .first()
+    )
     proven = (last or mine[-1]).was.get(fact)
     return dt.datetime.fromisoformat(proven) if proven else None

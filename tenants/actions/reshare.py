@@ -1,4 +1,4 @@
-"""Hand the new password to those who stay: they reach it through their assignment, once the vault shows that it opens."""
+"""Hand the new password to those who stay: it is theirs by assignment, once the vault shows that it opens."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from tenants.plans import StepKind, StepState
 def reshare(work: Work, step: Step, steps: list[Step]) -> None:
     """Verified when the version in force opens in its place; needless when this run changed no password."""
     rotated = any(s.kind == StepKind.ROTATE_PASSWORD and s.status == StepState.VERIFIED for s in steps)
-    version = SecretVersion.objects.filter(
-        secret__account=work.account, status=SecretVersion.Status.CURRENT
-    ).select_related("secret__account").first()
+    version = (
+        SecretVersion.objects.filter(secret__account=work.account, status=SecretVersion.Status.CURRENT)
+        .select_related("secret__account")
+        .first()
+    )
     with work.commit():
         work.lease.hold()
         if not rotated:

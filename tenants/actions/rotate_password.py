@@ -17,13 +17,23 @@ from tenants.plans import StepState
 def rotate_password(work: Work, step: Step, look: Observation) -> None:
     """Store a candidate, send it, write the answer down. A candidate refused by policy is followed by another."""
     if look.synced:
-        return block(work, step, _(
-            "This account is synced from a local directory, which alone can change its password. "
-            "The old password still stands: change it there, then try again."))
+        return block(
+            work,
+            step,
+            _(
+                "This account is synced from a local directory, which alone can change its password. "
+                "The old password still stands: change it there, then try again."
+            ),
+        )
     if _somebody_elses_candidate(work, step):
-        return block(work, step, _(
-            "An earlier change of this password is not proven yet, so it is not known which one is in force. "
-            "Settle that run first, then try again."))
+        return block(
+            work,
+            step,
+            _(
+                "An earlier change of this password is not proven yet, so it is not known which one is in force. "
+                "Settle that run first, then try again."
+            ),
+        )
     while step.status == StepState.PLANNED:
         _one_try(work, step, look)
     return None
@@ -34,7 +44,9 @@ def _one_try(work: Work, step: Step, look: Observation) -> None:
     password = work.outside.vault.open(bytes(version.sealed), version.place).decode()
     try:
         send(
-            work, step, look,
+            work,
+            step,
+            look,
             lambda: work.directory.set_password(work.account.ref, password),
             at_intent=lambda: version.advance(SecretVersion.Status.UNVERIFIED),
             if_not_sent=lambda: version.advance(SecretVersion.Status.CANDIDATE),

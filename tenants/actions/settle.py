@@ -38,9 +38,14 @@ def _proven(work: Work, step: Step, look: Observation) -> None:
     with work.commit():
         work.lease.hold()
         step.advance(
-            StepState.VERIFIED, verified_at=timezone.now(), problem="",
-            was={**step.was, "proven_password_changed_at": _iso(look, "password_changed_at"),
-                 "proven_sessions_valid_from": _iso(look, "sessions_valid_from")},
+            StepState.VERIFIED,
+            verified_at=timezone.now(),
+            problem="",
+            was={
+                **step.was,
+                "proven_password_changed_at": _iso(look, "password_changed_at"),
+                "proven_sessions_valid_from": _iso(look, "sessions_valid_from"),
+            },
         )
         if step.kind == StepKind.ROTATE_PASSWORD and step.version is not None:
             put_in_force(step.version)
@@ -66,9 +71,14 @@ def _not_seen(work: Work, step: Step) -> None:
             step.advance(StepState.PLANNED, looks=0, problem=_("Read back: it had not happened. It is sent again."))
             work.record("step.had_not_happened", step)
         elif step.status == StepState.ACCEPTED and patience.next_read_back(looks) is None:
-            step.advance(StepState.UNVERIFIED, looks=looks, problem=_(
-                "Microsoft accepted this, but it is not visible when read back. Latchkey keeps looking; "
-                "check the account in the Entra admin center."))
+            step.advance(
+                StepState.UNVERIFIED,
+                looks=looks,
+                problem=_(
+                    "Microsoft accepted this, but it is not visible when read back. Latchkey keeps looking; "
+                    "check the account in the Entra admin center."
+                ),
+            )
             work.record("step.unverified", step)
         else:
             Step.objects.filter(pk=step.pk).update(looks=looks)
@@ -81,8 +91,10 @@ def _needless(work: Work, step: Step, look: Observation) -> None:
         already = is_done(facts_of(step), look)
     elif step.kind == StepKind.ROTATE_PASSWORD and step.version is None:
         already = SecretVersion.objects.filter(
-            secret__account=work.account, status=SecretVersion.Status.CURRENT,
-            current_from__gt=work.target.run.started_at, source="generated",
+            secret__account=work.account,
+            status=SecretVersion.Status.CURRENT,
+            current_from__gt=work.target.run.started_at,
+            source="generated",
         ).exists()
     else:
         already = False

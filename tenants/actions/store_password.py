@@ -40,11 +40,22 @@ def store_password(
         current.advance(SecretVersion.Status.RETIRED, retired_at=timezone.now(), retired_because=source)
     number = (secret.versions.aggregate(last=Max("number"))["last"] or 0) + 1
     version = SecretVersion(
-        reseller_id=account.reseller_id, secret=secret, number=number, status=SecretVersion.Status.CURRENT,
-        current_from=timezone.now(), source=source,
+        reseller_id=account.reseller_id,
+        secret=secret,
+        number=number,
+        status=SecretVersion.Status.CURRENT,
+        current_from=timezone.now(),
+        source=source,
     )
     version.sealed = outside.vault.seal(password.encode(), version.place)
     version.save()
-    record("password.stored", reseller_id=account.reseller_id, actor=by, tenant_id=account.tenant_id,
-           account_id=account.pk, version=number, source=source)
+    record(
+        "password.stored",
+        reseller_id=account.reseller_id,
+        actor=by,
+        tenant_id=account.tenant_id,
+        account_id=account.pk,
+        version=number,
+        source=source,
+    )
     return version

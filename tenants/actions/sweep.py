@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from tenants.actions.nudge import nudge
+from tenants.actions.nudge import wake
 from tenants.models import Target
 
 AT_ONCE = 500
@@ -14,6 +14,5 @@ def sweep() -> int:
     """How many were woken. Taken tenant by tenant in turns, so that one with many accounts does not push out others."""
     due = Target.objects.due(timezone.now()).order_by("position", "due_at")
     ids = list(due.values_list("pk", flat=True)[:AT_ONCE])
-    for target_id in ids:
-        nudge(target_id)
+    wake(ids)
     return len(ids)

@@ -48,8 +48,15 @@ class Work:
 
     def record(self, verb: str, step: Step, **facts: Any) -> None:
         record(
-            verb, reseller_id=self.target.reseller_id, actor=None, tenant_id=self.account.tenant_id,
-            account_id=self.account.pk, run_id=self.target.run_id, step=str(step.pk), kind=step.kind, **facts,
+            verb,
+            reseller_id=self.target.reseller_id,
+            actor=None,
+            tenant_id=self.account.tenant_id,
+            account_id=self.account.pk,
+            run_id=self.target.run_id,
+            step=str(step.pk),
+            kind=step.kind,
+            **facts,
         )
 
 
@@ -111,9 +118,7 @@ def send(
     work.reached(f"{step.kind}.call.answered")
     with work.commit():
         work.lease.hold()
-        step.advance(
-            StepState.ACCEPTED, accepted_at=timezone.now(), request_ids=[*step.request_ids, answer.request_id]
-        )
+        step.advance(StepState.ACCEPTED, accepted_at=timezone.now(), request_ids=[*step.request_ids, answer.request_id])
         work.record("step.accepted", step, request_id=answer.request_id, already=answer.already)
         work.reached(f"{step.kind}.answer.uncommitted")
     work.reached(f"{step.kind}.answer.committed")

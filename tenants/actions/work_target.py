@@ -49,8 +49,9 @@ def work_target(target_id: UUID, *, outside: Outside) -> dt.datetime | None:
 
     A second message for the same target finds it not due, or finds the lease taken, and does nothing.
     """
-    target = Target.objects.select_related("run", "account__tenant").filter(
-        pk=target_id, due_at__lte=timezone.now()).first()
+    target = (
+        Target.objects.select_related("run", "account__tenant").filter(pk=target_id, due_at__lte=timezone.now()).first()
+    )
     if target is None or _tenant_is_busy(target):
         return None
     lease = take_lease(target)
@@ -157,7 +158,8 @@ def _next(work: Work, steps: list[Step]) -> float | None:
         delays.append(work.outside.patience.next_unverified(max(s.looks for s in unverified)))
     delays += [
         max(0.0, (s.due_at - timezone.now()).total_seconds())
-        for s in steps if s.kind == StepKind.SECOND_LOOK and s.status == StepState.PLANNED and s.due_at
+        for s in steps
+        if s.kind == StepKind.SECOND_LOOK and s.status == StepState.PLANNED and s.due_at
     ]
     return min(delays) if delays else None
 
@@ -179,8 +181,10 @@ def _stop(work: Work, problem: str) -> None:
         elif step.status in WAITING:
             with work.commit():
                 work.lease.hold()
-                step.advance(StepState.UNVERIFIED, problem=_(
-                    "It was sent, and cannot be read back: %(problem)s") % {"problem": problem})
+                step.advance(
+                    StepState.UNVERIFIED,
+                    problem=_("It was sent, and cannot be read back: %(problem)s") % {"problem": problem},
+                )
                 work.record("step.unverified", step, problem=problem)
 
 
@@ -192,8 +196,12 @@ def _write_due(work: Work, seconds: float | None) -> dt.datetime | None:
         Target.objects.filter(pk=work.target.pk).update(due_at=due_at)
         if worst(states) in (StepState.UNVERIFIED, StepState.REFUSED, StepState.BLOCKED):
             problems = work.target.steps.exclude(problem="").values_list("problem", flat=True)
-            open_finding(Finding.Kind.RUN_PROBLEM, tenant=work.account.tenant, account=work.account,
-                         detail=" ".join(dict.fromkeys(problems)))
+            open_finding(
+                Finding.Kind.RUN_PROBLEM,
+                tenant=work.account.tenant,
+                account=work.account,
+                detail=" ".join(dict.fromkeys(problems)),
+            )
         elif due_at is None or not {StepState.PLANNED, *WAITING} & set(states):
             resolve_findings(work.account, kind=Finding.Kind.RUN_PROBLEM)
     return due_at

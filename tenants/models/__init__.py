@@ -9,6 +9,23 @@ from .shared_account import SharedAccount
 from .tenant import Tenant, TenantGroup
 
 __all__ = [
-    "NEVER_A_WAY_IN", "Customer", "Finding", "Lease", "Method", "Reach", "Reseller", "Row", "Run", "Secret",
-    "SecretVersion", "SharedAccount", "Step", "Target", "Tenant", "TenantGroup", "Viewer", "Walled", "within",
+    "NEVER_A_WAY_IN",
+    "Customer",
+    "Finding",
+    "Lease",
+    "Method",
+    "Reach",
+    "Reseller",
+    "Row",
+    "Run",
+    "Secret",
+    "SecretVersion",
+    "SharedAccount",
+    "Step",
+    "Target",
+    "Tenant",
+    "TenantGroup",
+    "Viewer",
+    "Walled",
+    "within",
 ]

@@ -139,10 +139,21 @@ class Step(Lifecycle, Row):
     """One action on one account. The label of each state says what is true outside."""
 
     NEXT = {
-        StepState.PLANNED: {StepState.SENDING, StepState.NEEDLESS, StepState.BLOCKED, StepState.VERIFIED,
-                            StepState.UNVERIFIED},
-        StepState.SENDING: {StepState.ACCEPTED, StepState.VERIFIED, StepState.PLANNED, StepState.REFUSED,
-                            StepState.BLOCKED, StepState.UNVERIFIED},
+        StepState.PLANNED: {
+            StepState.SENDING,
+            StepState.NEEDLESS,
+            StepState.BLOCKED,
+            StepState.VERIFIED,
+            StepState.UNVERIFIED,
+        },
+        StepState.SENDING: {
+            StepState.ACCEPTED,
+            StepState.VERIFIED,
+            StepState.PLANNED,
+            StepState.REFUSED,
+            StepState.BLOCKED,
+            StepState.UNVERIFIED,
+        },
         StepState.ACCEPTED: {StepState.VERIFIED, StepState.UNVERIFIED},
         StepState.UNVERIFIED: {StepState.VERIFIED, StepState.PLANNED, StepState.WAIVED},
         StepState.REFUSED: {StepState.PLANNED, StepState.WAIVED},

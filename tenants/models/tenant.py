@@ -15,8 +15,11 @@ class TenantQuerySet(Walled):
         if user.reach == Reach.CUSTOMER:
             return self.filter(customer_id=user.customer_id)
         if user.reach == Reach.GROUPS:
-            return self.filter(pk__in=self.model.groups.through.objects.filter(
-                tenantgroup__scoped_technicians=user.pk).values("tenant_id"))
+            return self.filter(
+                pk__in=self.model.groups.through.objects.filter(tenantgroup__scoped_technicians=user.pk).values(
+                    "tenant_id"
+                )
+            )
         account = self.model._meta.get_field("accounts").related_model
         return self.filter(pk__in=account.objects.visible_to(user).values("tenant_id"))
 
@@ -71,5 +74,3 @@ class TenantGroup(Row):
 
     def __str__(self) -> str:
         return self.name
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -100,7 +101,7 @@ class WhereTheSystemHasNoParentDeathSignal:
 
 class WhenTheServersWereKilled:
     def test_the_data_is_there_after_the_next_start(self, layout: Layout) -> None:
-        pair = EmbeddedPair(layout)
+        pair = EmbeddedPair(dataclasses.replace(layout, durable=True))
         pair.start()
         with servers._connection(layout, "latchkey") as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
@@ -130,9 +131,9 @@ class WhenTheServersWereKilled:
             bystander.wait()
 
     def test_a_first_start_that_was_cut_short_is_begun_again(self, layout: Layout) -> None:
-        layout.cluster.mkdir()
-        (layout.cluster / "PG_VERSION").write_text("18\n")
-        (layout.cluster / "half-made").touch()
+        unfinished = layout.cluster.with_name("pg.new")
+        unfinished.mkdir()
+        (unfinished / "PG_VERSION").write_text("18\n")
         pair = EmbeddedPair(layout, valkey=False)
         pair.start()
         assert pair.answers()

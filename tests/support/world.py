@@ -83,7 +83,11 @@ class World:
 
     def technician(self, name: str, role: str = Role.TECHNICIAN, **facts: Any) -> Technician:
         return create_technician(
-            reseller=self.reseller, email=f"{name.lower()}@reseller.example", name=name, role=role, by=self.owner,
+            reseller=self.reseller,
+            email=f"{name.lower()}@reseller.example",
+            name=name,
+            role=role,
+            by=self.owner,
             **facts,
         )
 
@@ -172,8 +176,12 @@ def connected(simulator: Simulator, credential: Path, home: Path, **knobs: Any) 
     client_id = simulator.cloud.register_app(certificate_pem=credential.read_text())
     simulator.cloud.consent(client_id)
     connection = Connection(
-        client_id=client_id, client_certificate=str(credential), login_url=simulator.url,
-        graph_url=simulator.url, ca_bundle=str(simulator.ca_path), timeout_seconds=knobs.pop("timeout_seconds", 10),
+        client_id=client_id,
+        client_certificate=str(credential),
+        login_url=simulator.url,
+        graph_url=simulator.url,
+        ca_bundle=str(simulator.ca_path),
+        timeout_seconds=knobs.pop("timeout_seconds", 10),
     )
     vault = Vault(RootKeys(home / "keys"))
     return replace(Outside(directory_for=graph_directories(connection), vault=vault), patience=AT_ONCE, **knobs)
@@ -185,14 +193,17 @@ def make_credential(path: Path) -> Path:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "latchkey test")])
     now = dt.datetime.now(dt.UTC)
     certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=30)).sign(key, hashes.SHA256())
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=30))
+        .sign(key, hashes.SHA256())
     )
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     path.chmod(0o600)
