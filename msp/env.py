@@ -6,6 +6,7 @@ Each has a safe default or a loud stop that names it. `NAME_FILE` may hold the p
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 from pathlib import Path
@@ -50,6 +51,14 @@ def names(name: str, default: list[str]) -> list[str]:
 
 DATABASE_URL = text("DATABASE_URL") or f"postgres:///latchkey?host={socket_directory()}&user=latchkey"
 REDIS_URL = text("REDIS_URL") or f"redis+socket://{socket_directory()}/valkey.sock"
+
+
+def package_directory(name: str) -> Path:
+    """Where an installed package lies, without running any of its code."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise ImproperlyConfigured(f"The package {name} is not installed; install requirements.txt.")
+    return Path(found.origin).parent
 
 
 def database() -> dict[str, Any]:

@@ -133,6 +133,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "static/"
+# Of the package that carries Tabler only the compiled files are served: its own app and its other files stay out.
+STATICFILES_DIRS = [("tabler", env.package_directory("jazzy_tabler") / "static" / "vendor" / "tabler")]
 STATIC_ROOT = Path(env.text("LATCHKEY_STATIC") or LATCHKEY_HOME / "static")
 WHITENOISE_USE_FINDERS = True
 STORAGES = {

@@ -9,6 +9,8 @@ import secrets
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -91,9 +93,36 @@ def find_link(token: str) -> OneTimeLink | None:
     )
 
 
+def find_set_up_link(link_id: str | None) -> OneTimeLink | None:
+    """The link to the set-up page that a browser came by, if it is neither used nor expired."""
+    return OneTimeLink.objects.filter(
+        pk=link_id, person=None, used_at=None, expires_at__gt=timezone.now()
+    ).first()
+
+
 def use_link(link: OneTimeLink) -> bool:
     """Burn it. False when somebody was faster."""
     return bool(OneTimeLink.objects.filter(pk=link.pk, used_at=None).update(used_at=timezone.now()))
+
+
+def choose_password(person: Any, password: str) -> None:
+    """The person's own password for Latchkey; every other session of theirs ends. Raises BadInput when it is weak."""
+    try:
+        validate_password(password, person)
+    except ValidationError as weak:
+        raise BadInput(" ".join(weak.messages)) from weak
+    person.set_password(password)
+    with transaction.atomic():
+        person.save(update_fields=["password"])
+        record("sign_in.password_chosen", reseller_id=person.reseller_id, actor=person, technician_id=person.pk)
+
+
+def record_sign_in(person: Any, *, how: str) -> None:
+    """Both factors were given. Call it before the session is opened: no record, no sign-in."""
+    with transaction.atomic():
+        person.last_login = timezone.now()
+        person.save(update_fields=["last_login"])
+        record("sign_in", reseller_id=person.reseller_id, actor=person, technician_id=person.pk, how=how)
 
 
 def end_sign_ins(person: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -15,6 +18,8 @@ from msp.errors import NoConnection
 
 KEY_BLOCK = re.compile(rb"-----BEGIN (?P<kind>[A-Z ]*PRIVATE KEY)-----.+?-----END (?P=kind)-----", re.DOTALL)
 CERTIFICATE_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+_reading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,13 @@ def read_certificate(path: str) -> Certificate:
         content = Path(path).read_bytes()
     except OSError as wrong:
         raise _unusable(path, wrong.strerror or "it cannot be read") from None
+    with _reading:
+        return _parsed(path, content)
+
+
+# Checking an RSA key takes about 30 ms of processor time, and every tenant's first token asks for the same file.
+@functools.lru_cache(maxsize=4)
+def _parsed(path: str, content: bytes) -> Certificate:
     key_block, certificate_block = KEY_BLOCK.search(content), CERTIFICATE_BLOCK.search(content)
     if key_block is None or certificate_block is None:
         raise _unusable(path, "it must hold a certificate and its private key, both as PEM")
@@ -65,8 +77,8 @@ def read_certificate(path: str) -> Certificate:
         raise _unusable(
             path, "its key is encrypted; store it without a passphrase, readable by this service alone"
         ) from None
-    except ValueError:
-        raise _unusable(path, "its private key is damaged") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise _unusable(path, "its private key is damaged or of a kind that is not known") from None
     try:
         certificate = x509.load_pem_x509_certificate(certificate_block.group())
     except ValueError:

@@ -78,13 +78,9 @@ class TokenStore:
     def _acquire(self, door: _Door, tenant_id: str, cloud: Cloud) -> str:
         if door.app is None:
             door.app = self._application(tenant_id, cloud)
-        try:
-            answer = door.app.acquire_token_for_client([cloud.scope])
-        except (Busy, Unreachable):
-            # MSAL remembers failures for a while; a new application has nothing to remember.
-            door.app = None
-            raise
+        answer = door.app.acquire_token_for_client([cloud.scope])
         if "access_token" not in answer:
+            # MSAL remembers a "no" for a minute; a new application asks again as soon as it is mended.
             door.app = None
             raise no_token(answer, tenant_id)
         return str(answer["access_token"])

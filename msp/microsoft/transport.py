@@ -32,7 +32,7 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 
 
 class Transport:
-    """Sends requests from any thread. Close it, or keep it as long as the process lives; do not fork with it."""
+    """Sends requests from any thread, for as long as the process lives. Do not fork with it."""
 
     def __init__(self, connection: Connection, *, wire: httpx.BaseTransport | None = None) -> None:
         """`wire` replaces the network (for tests). Raises BadInput when the CA bundle cannot be read."""
@@ -52,9 +52,6 @@ class Transport:
         )
         # Sign-in hosts set cookies; one tenant's must not travel with another's request.
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-
-    def close(self) -> None:
-        self._client.close()
 
     def ask_graph(self, base_url: str, call: Call, token: str) -> Reply:
         """Send one call to Graph and read its answer, whatever its status.

@@ -214,7 +214,8 @@ def demo_once(choices: Choices) -> int:
     except Interrupted:
         return STOPPED
     finally:
-        home.wipe()
+        if home.kind() == DEMO:
+            home.wipe()
         shutil.rmtree(home.path, ignore_errors=True)
         with contextlib.suppress(OSError):
             places.programs().parent.rmdir()  # only if nothing else of ours is there

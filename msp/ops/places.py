@@ -50,4 +50,5 @@ def socket_directory(home: Path) -> Path:
 
 def programs() -> Path:
     """Where root's installations keep a copy of PostgreSQL's programs that another user can reach."""
-    return ground(home()).parent / "programs"
+    beside = ground(home())
+    return beside.with_name("programs" if beside.parent.name == "latchkey" else "latchkey-0-programs")

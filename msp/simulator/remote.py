@@ -73,11 +73,22 @@ class RemoteCloud:
         return found
 
     def build(
-        self, *, tenants: int, accounts_per_tenant: int = 2, technicians: int = 8, seed: int | None = None
+        self,
+        *,
+        tenants: int,
+        accounts_per_tenant: int = 2,
+        technicians: int = 8,
+        seed: int | None = None,
+        everywhere: int | None = None,
     ) -> dict[str, Any]:
         """Fill the cloud; answers the description of `seeding.build`."""
         return self.control(
-            "build", tenants=tenants, accounts_per_tenant=accounts_per_tenant, technicians=technicians, seed=seed
+            "build",
+            tenants=tenants,
+            accounts_per_tenant=accounts_per_tenant,
+            technicians=technicians,
+            seed=seed,
+            everywhere=everywhere,
         )
 
     def register_app(self, client_id: str = "", *, certificate_pem: str = "", secret: str = "") -> str:

@@ -42,7 +42,13 @@ def company_names(count: int, seed: int) -> list[str]:
 
 
 def build(
-    cloud: Cloud, *, tenants: int, accounts_per_tenant: int = 2, technicians: int = 8, seed: int | None = None
+    cloud: Cloud,
+    *,
+    tenants: int,
+    accounts_per_tenant: int = 2,
+    technicians: int = 8,
+    seed: int | None = None,
+    everywhere: int | None = None,
 ) -> dict[str, Any]:
     """Fill the cloud and describe what was made, passwords and seeds included.
 
@@ -50,23 +56,30 @@ def build(
     holders: [{technician, method_id, kind, label, seed}]}]}]}. `technician` is an index from 0. Every holder has one
     OATH token with a seed; some have a pushed app or a phone beside it ("" as seed). An account is used by three to
     five technicians and never has more than five authenticators. On some accounts the default is the pushed app.
+    The technician `everywhere` is a holder of every account.
     """
     seed = cloud.seed if seed is None else seed
     chance = random.Random(f"{seed}/build")  # noqa: S311 - a repeatable cloud, not secrets
     made = []
     for name in company_names(tenants, seed):
         tenant = cloud.add_tenant(name, f"{name.lower().replace(' ', '-')}.example")
-        accounts = [_account(cloud, tenant, number, technicians, chance) for number in range(accounts_per_tenant)]
+        accounts = [
+            _account(cloud, tenant, number, technicians, everywhere, chance) for number in range(accounts_per_tenant)
+        ]
         made.append({"id": tenant.id, "name": name, "domain": tenant.domain, "accounts": accounts})
     return {"seed": seed, "technicians": technicians, "tenants": made}
 
 
-def _account(cloud: Cloud, tenant: SimTenant, number: int, technicians: int, chance: random.Random) -> dict[str, Any]:
+def _account(
+    cloud: Cloud, tenant: SimTenant, number: int, technicians: int, everywhere: int | None, chance: random.Random
+) -> dict[str, Any]:
     word = ACCOUNTS[number % len(ACCOUNTS)] + (f"-{number // len(ACCOUNTS) + 1}" if number >= len(ACCOUNTS) else "")
     title = f"Shared {word.replace('-', ' ')}"
     user = cloud.add_user(tenant.id, word, title, _password(chance))
     fewest = min(FEWEST_HOLDERS, technicians)
     holders = sorted(chance.sample(range(technicians), chance.randint(fewest, min(MOST_HOLDERS, technicians))))
+    if everywhere is not None and everywhere not in holders:
+        holders = sorted([everywhere, *holders[1:]])
     shown = []
     for technician in holders:
         kind = "hardware_oath" if chance.random() < 0.12 else "software_oath"

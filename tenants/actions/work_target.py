@@ -42,6 +42,8 @@ ACT = {
     StepKind.REVOKE_SESSIONS: revoke_sessions,
 }
 WAITING = (StepState.SENDING, StepState.ACCEPTED)
+LONG_AFTER = 30.0
+"""Seconds until a step is looked at again whose own delays are used up."""
 
 
 def work_target(target_id: UUID, *, outside: Outside) -> dt.datetime | None:
@@ -130,7 +132,8 @@ def _after_the_acts(work: Work, steps: list[Step], look: Observation) -> float |
     acts = [s for s in steps if s.kind in ACTS]
     waiting = [s.looks for s in acts if s.status in WAITING]
     if waiting:
-        return work.outside.patience.next_read_back(max(0, min(waiting) - 1)) or 1
+        seconds = work.outside.patience.next_read_back(max(0, min(waiting) - 1))
+        return LONG_AFTER if seconds is None else seconds
     for step in steps:
         if step.kind == StepKind.PROVE and step.status in (StepState.PLANNED, StepState.UNVERIFIED):
             prove(work, step, steps, look)

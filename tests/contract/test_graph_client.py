@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ class Place:
 
 
 def way_to(box: Simulator, pem: Path, **settings) -> DirectoryFor:
-    known = {
+    known: dict[str, Any] = {
         "client_certificate": str(pem),
         "login_url": box.url,
         "graph_url": box.url,
@@ -126,6 +127,8 @@ class WhenAnAccountIsObserved:
         guest = new_place(box, way_to(box, pem), upn="ana_fabrikam.example#EXT#@contoso.example")
         by_name = AccountRef(guest.tenant, "", guest.account.user_principal_name)
         assert guest.directory.observe(by_name).object_id == guest.user
+        guest.directory.set_password(by_name, NEW)
+        assert guest.lets_in(NEW)
 
     def test_a_hardware_token_shows_its_serial_and_an_app_its_device(self, place):
         place.add(MethodKind.HARDWARE_OATH, serialNumber="LK-0001")
@@ -379,6 +382,14 @@ class WhenATenantDoesNotLetUsIn:
         with pytest.raises(Unreachable, match="not one we trust"):
             directory.set_password(place.account, NEW)
         assert box.cloud.log.count(tenant_id=place.tenant) == before
+
+    def test_the_environment_decides_neither_the_way_nor_whom_we_trust(self, box, pem, place, monkeypatch, tmp_path):
+        for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:1")
+        for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+            monkeypatch.setenv(name, str(tmp_path / "none.pem"))
+        seen = way_to(box, pem)(place.tenant, "global").observe(place.account)
+        assert seen.object_id == place.user
 
     def test_a_closed_port_is_told_as_nothing_sent(self, box, pem, place):
         directory = way_to(box, pem, login_url="https://127.0.0.1:1")(place.tenant, "global")

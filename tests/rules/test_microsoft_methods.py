@@ -28,7 +28,7 @@ class EveryKind:
 
     @pytest.mark.parametrize("kind", sorted(set(MethodKind) - {MethodKind.PASSWORD, MethodKind.UNKNOWN}))
     def test_but_password_and_unknown_can_be_removed(self, kind):
-        assert delete_path("u", method(kind)).split("/authentication/")[1].startswith(PLACES[kind].collection)
+        assert f"/authentication/{PLACES[kind].collection}" in (delete_path("u", method(kind)) or "")
 
     @pytest.mark.parametrize("kind", [MethodKind.PASSWORD, MethodKind.UNKNOWN])
     def test_that_no_application_can_remove_has_no_path(self, kind):

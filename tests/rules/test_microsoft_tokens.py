@@ -57,6 +57,7 @@ class WhenATokenIsNeeded:
         assert tokens.token(TENANT, GLOBAL) != tokens.token(OTHER, GLOBAL)
 
     def test_many_threads_of_one_tenant_share_one(self, wire):
+        wire.seconds_for_a_token = 0.05
         tokens = store(wire)
         with ThreadPoolExecutor(16) as pool:
             found = list(pool.map(lambda _: tokens.token(TENANT, GLOBAL), range(64)))
@@ -225,6 +226,7 @@ class WhenMicrosoftNoLongerTakesAToken:
         assert tokens.renewed(TENANT, GLOBAL, old) != old
 
     def test_many_threads_refused_at_once_fetch_one_new_one(self, wire):
+        wire.seconds_for_a_token = 0.05
         tokens = store(wire)
         old = tokens.token(TENANT, GLOBAL)
         with ThreadPoolExecutor(16) as pool:

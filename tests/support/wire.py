@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ class Wire(httpx.BaseTransport):
     def __init__(self) -> None:
         self.graph_requests: list[httpx.Request] = []
         self.token_forms: list[dict[str, str]] = []
+        self.seconds_for_a_token = 0.0
         self.token_answers: deque[httpx.Response | Exception] = deque()
         self._answers: deque[httpx.Response | Exception | Answering] = deque()
         self._lock = threading.Lock()
@@ -42,8 +44,11 @@ class Wire(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
+        is_sign_in = request.url.path.endswith("/oauth2/v2.0/token")
         with self._lock:
-            answer = self._token(request) if request.url.path.endswith("/oauth2/v2.0/token") else self._graph(request)
+            answer = self._token(request) if is_sign_in else self._graph(request)
+        if is_sign_in:
+            time.sleep(self.seconds_for_a_token)
         if isinstance(answer, Exception):
             raise answer
         return answer

@@ -1,0 +1,202 @@
+"""Shared accounts, with or without their passwords. An empty cell says nothing: what is here stays."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from msp.importing.lookup import Accounts, Tenants, guid, short
+from msp.importing.preview import Kind, Plan
+from msp.importing.sheet import Column, Line, Sheet
+from tenants.actions.add_accounts import NewAccount, add_accounts
+from tenants.actions.change_account import change_account
+from tenants.actions.store_password import store_password
+from tenants.models import SecretVersion, SharedAccount, Tenant
+
+if TYPE_CHECKING:
+    from msp.outside import Outside
+    from technicians.models import Technician
+
+YES = frozenset({"yes", "y", "true", "1", "x"})
+NO = frozenset({"no", "n", "false", "0", ""})
+SPREADSHEET_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?E[+-]?\d+", re.IGNORECASE)
+USER_NAME = re.compile(r"[^\s@]+@[^\s@]+")
+LONGEST_PASSWORD = 256
+"""Entra ID takes 8 to 256 characters (entra-docs concept-sspr-policy)."""
+SOURCE = "import"
+
+COLUMNS = (
+    Column("tenant", gettext_lazy("Tenant id or default domain"), required=True, also=("tenant id",)),
+    Column("user_principal_name", gettext_lazy("The name to sign in with"), required=True, also=("upn", "account")),
+    Column("object_id", gettext_lazy("The user's id in the directory; may be empty: the first reading finds it")),
+    Column("owner", gettext_lazy("Who answers for the account")),
+    Column("justification", gettext_lazy("Why several people share it")),
+    Column("break_glass", gettext_lazy("yes or no; automation never touches a break-glass account")),
+    Column("password", gettext_lazy("Taken exactly as it is, blanks included; may be empty")),
+)
+
+
+class Importer:
+    """One file on its way into a plan."""
+
+    def __init__(self, sheet: Sheet, *, by: Technician, outside: Outside) -> None:
+        self.sheet, self.by, self.outside = sheet, by, outside
+        self.plan = Plan()
+        self.tenants = Tenants(by).of_lines(sheet.lines, self.plan)
+        self.accounts = Accounts(by, self.tenants.values())
+        self.passwords = _versions_of(self.accounts.all())
+        self.new: list[NewAccount] = []
+        self.made: dict[tuple[Any, str], SharedAccount] = {}
+        self.seen: dict[tuple[Any, str], int] = {}
+
+    def planned(self) -> Plan:
+        for line in self.sheet.lines:
+            if line.number in self.tenants:
+                self._line(line, self.tenants[line.number])
+        if self.new:
+            self.plan.first.append(self._add_all)
+        return self.plan
+
+    def _line(self, line: Line, tenant: Tenant) -> None:
+        facts = self._facts(line, tenant)
+        if facts is None:
+            return
+        self._look_at_password(line)
+        name = line.text("user_principal_name")
+        known = self.accounts.get(tenant, name)
+        if known is None:
+            self._add(line, tenant, facts)
+        else:
+            self._compare(line, known, facts)
+
+    def _facts(self, line: Line, tenant: Tenant) -> dict[str, Any] | None:
+        """What the row says about the account, or None with errors in the plan."""
+        before = len(self.plan.errors)
+        name, object_id = line.text("user_principal_name"), line.text("object_id").lower()
+        if not USER_NAME.fullmatch(name) or len(name) > 256:
+            self.plan.error(line.number, "user_principal_name", _("%(name)s is no user name (name@domain).")
+                            % {"name": short(name) or "''"})
+        if object_id and guid(object_id) is None:
+            self.plan.error(line.number, "object_id", _("%(id)s is no object id.") % {"id": short(object_id)})
+        break_glass = line.text("break_glass").casefold()
+        if break_glass not in YES | NO:
+            self.plan.error(line.number, "break_glass", _("Write yes or no."))
+        if len(line.text("owner")) > 256:
+            self.plan.error(line.number, "owner", _("This is longer than 256 characters."))
+        self._once(line, tenant, "user_principal_name", name.lower())
+        if object_id:
+            self._once(line, tenant, "object_id", object_id)
+            self._same_object(line, tenant, name, object_id)
+        if len(self.plan.errors) > before:
+            return None
+        facts = {"object_id": object_id, "owner": line.text("owner"), "justification": line.text("justification")}
+        said = {key: value for key, value in facts.items() if value}
+        return said | ({"break_glass": break_glass in YES} if break_glass else {})
+
+    def _once(self, line: Line, tenant: Tenant, column: str, key: str) -> None:
+        before = self.seen.setdefault((tenant.pk, key), line.number)
+        if before != line.number:
+            self.plan.error(line.number, column, _("Line %(line)d has the same account.") % {"line": before})
+
+    def _same_object(self, line: Line, tenant: Tenant, name: str, object_id: str) -> None:
+        """An object id is never anybody else's."""
+        by_name, by_object = self.accounts.get(tenant, name), self.accounts.get(tenant, object_id)
+        if by_object is not None and by_object is not by_name:
+            self.plan.error(line.number, "object_id", _(
+                "This is the directory user that is known here as %(name)s. If it was renamed, read the tenant "
+                "(observe): that brings the new name.") % {"name": by_object})
+        elif by_name is not None and by_name.object_id and by_name.object_id.lower() != object_id:
+            self.plan.error(line.number, "object_id", _(
+                "%(name)s is known here with another object id: it is not the same directory user.")
+                % {"name": by_name})
+
+    def _look_at_password(self, line: Line) -> None:
+        password = line.exact("password")
+        warnings = []
+        if password != password.strip():
+            warnings.append(_("The password begins or ends with a blank; it is taken with it."))
+        if SPREADSHEET_NUMBER.fullmatch(password):
+            warnings.append(_("The password looks like a number that a spreadsheet rewrote; compare it."))
+        if len(password) > LONGEST_PASSWORD:
+            warnings.append(_("The password is longer than Entra ID allows."))
+        if self.sheet.guessed and not password.isascii():
+            warnings.append(_(
+                "The file is not Unicode, and the password has letters beyond ASCII: they may have been read wrongly."))
+        for message in warnings:
+            self.plan.warn(line.number, "password", message)
+
+    def _add(self, line: Line, tenant: Tenant, facts: dict[str, Any]) -> None:
+        name, password = line.text("user_principal_name"), line.exact("password")
+        self.new.append(NewAccount(tenant, name, **facts))
+        detail = [_("with password") if password else _("without password")]
+        if facts.get("break_glass"):
+            detail.append(_("break-glass"))
+        act = partial(self._store_new, (tenant.pk, name.lower()), password) if password else None
+        self.plan.add(line.number, f"{name} ({tenant})", ", ".join(detail), *([act] if act else []))
+
+    def _compare(self, line: Line, account: SharedAccount, facts: dict[str, Any]) -> None:
+        changes = {key: value for key, value in facts.items() if _differs(key, getattr(account, key), value)}
+        password = line.exact("password")
+        versions = self.passwords.get(account.pk, [])
+        if password and any(v.status != SecretVersion.Status.CURRENT for v in versions):
+            self.plan.error(line.number, "password", _(
+                "The password of this account is being changed right now. Wait for that run, then import again."))
+            return
+        other = bool(password) and not any(self._opens_to(version, password) for version in versions)
+        what = f"{account} ({account.tenant})"
+        words = [*changes, *([_("password")] if other else [])]
+        if words:
+            self.plan.change(line.number, what, ", ".join(words),
+                             partial(self._change, account, changes, password if other else ""))
+        else:
+            self.plan.same(line.number, what)
+
+    def _opens_to(self, version: SecretVersion, password: str) -> bool:
+        return self.outside.vault.open(bytes(version.sealed), version.place) == password.encode()
+
+    # What the rows do when the import is carried out.
+
+    def _add_all(self) -> None:
+        for account in add_accounts(self.new, by=self.by):
+            self.made[account.tenant_id, account.user_principal_name.lower()] = account
+
+    def _store_new(self, key: tuple[Any, str], password: str) -> None:
+        store_password(self.made[key], password, by=self.by, outside=self.outside, source=SOURCE)
+
+    def _change(self, account: SharedAccount, changes: dict[str, Any], password: str) -> None:
+        if changes:
+            change_account(account, by=self.by, **changes)
+        if password:
+            store_password(account, password, by=self.by, outside=self.outside, source=SOURCE)
+
+
+def plan(sheet: Sheet, *, by: Technician, outside: Outside) -> Plan:
+    return Importer(sheet, by=by, outside=outside).planned()
+
+
+def _versions_of(accounts: list[SharedAccount]) -> dict[Any, list[SecretVersion]]:
+    """The versions in force or under way, by account."""
+    by_id = {account.pk: account for account in accounts}
+    found: dict[Any, list[SecretVersion]] = {}
+    versions = SecretVersion.objects.exclude(status=SecretVersion.Status.RETIRED)
+    for version in versions.filter(secret__account__in=list(by_id)).select_related("secret"):
+        version.secret.account = by_id[version.secret.account_id]
+        found.setdefault(version.secret.account_id, []).append(version)
+    return found
+
+
+def _differs(field: str, was: Any, now: Any) -> bool:
+    return bool(was.lower() != now if field == "object_id" else was != now)
+
+
+ACCOUNTS = Kind(
+    "accounts",
+    gettext_lazy("Shared accounts and passwords"),
+    gettext_lazy("One row for each account that several technicians use. An empty cell leaves what is here."),
+    COLUMNS,
+    plan,
+)

@@ -1,0 +1,143 @@
+"""What an import would do, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.db.models import TextChoices
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from msp.importing.sheet import Column, Sheet, Trouble
+
+if TYPE_CHECKING:
+    from msp.outside import Outside
+    from technicians.models import Technician
+
+
+class Effect(TextChoices):
+    ADD = "add", _("Add")
+    CHANGE = "change", _("Change")
+    SAME = "same", _("Unchanged")
+
+
+def nothing_to_do() -> None:
+    """What a row that changes nothing does."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What one row means. `act` carries it out by calling an action; it runs inside the import's transaction."""
+
+    line: int
+    effect: Effect
+    what: str
+    detail: str = ""
+    act: Callable[[], object] = field(default=nothing_to_do, repr=False, compare=False)
+
+
+@dataclass
+class Plan:
+    """Every row of a file: what it would do, or why it cannot.
+
+    `notes` concern the file as a whole. `first` is carried out before the rows: what many of them need.
+    """
+
+    rows: list[Planned] = field(default_factory=list)
+    errors: list[Trouble] = field(default_factory=list)
+    warnings: list[Trouble] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    first: list[Callable[[], object]] = field(default_factory=list)
+
+    def error(self, line: int, column: str, message: str) -> None:
+        self.errors.append(Trouble(line, column, message))
+
+    def add(self, line: int, what: str, detail: str = "", act: Callable[[], object] = nothing_to_do) -> None:
+        self.rows.append(Planned(line, Effect.ADD, what, detail, act))
+
+    def change(self, line: int, what: str, detail: str, act: Callable[[], object]) -> None:
+        self.rows.append(Planned(line, Effect.CHANGE, what, detail, act))
+
+    def same(self, line: int, what: str, detail: str = "") -> None:
+        self.rows.append(Planned(line, Effect.SAME, what, detail))
+
+    def warn(self, line: int, column: str, message: str) -> None:
+        self.warnings.append(Trouble(line, column, message))
+
+
+class Planner(Protocol):
+    """Compares a sheet with the database, in a number of queries that does not grow with the rows."""
+
+    def __call__(self, sheet: Sheet, *, by: Technician, outside: Outside) -> Plan: ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of file: its columns, and how its rows are planned."""
+
+    name: str
+    title: str | Promise
+    about: str | Promise
+    columns: Sequence[Column]
+    plan: Planner
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the import of one file would do now."""
+
+    kind: str
+    sha256: str
+    encoding: str
+    guessed: bool
+    ignored: list[str]
+    plan: Plan = field(repr=False)
+
+    def rows(self, effect: Effect) -> list[Planned]:
+        return [row for row in self.plan.rows if row.effect == effect]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        counts = {str(effect): len(self.rows(effect)) for effect in Effect}
+        return {**counts, "errors": len(self.plan.errors), "warnings": len(self.plan.warnings)}
+
+    @property
+    def changes_anything(self) -> bool:
+        return any(row.effect != Effect.SAME for row in self.plan.rows)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`imported` is false when errors stopped it; then nothing was changed. `left_out` are the rows with errors."""
+
+    imported: bool
+    preview: Preview
+    left_out: list[Trouble]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {**self.preview.counts, "errors": len(self.left_out)}
+
+
+def as_facts(preview: Preview) -> dict[str, Any]:
+    """A preview as plain values, ready for JSON. It never holds a password."""
+    return {
+        "kind": preview.kind,
+        "sha256": preview.sha256,
+        "encoding": preview.encoding,
+        "encoding_guessed": preview.guessed,
+        "ignored_columns": preview.ignored,
+        "counts": preview.counts,
+        "notes": preview.plan.notes,
+        "rows": [
+            {"line": r.line, "effect": str(r.effect), "what": r.what, "detail": r.detail} for r in preview.plan.rows
+        ],
+        "errors": troubles(preview.plan.errors),
+        "warnings": troubles(preview.plan.warnings),
+    }
+
+
+def troubles(found: Sequence[Trouble]) -> list[dict[str, Any]]:
+    return [{"line": t.line, "column": t.column, "message": t.message} for t in found]

@@ -1,0 +1,168 @@
+"""Bytes in, rows with line numbers out. No database; the file is never written anywhere.
+
+The rules come from files that people really have: a byte-order mark in the first header, UTF-16 and `sep=` from Excel,
+Windows-1252, semicolons, line ends of three kinds, line breaks inside quotes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+
+from django.utils.translation import gettext as _
+
+from msp.errors import BadInput
+from msp.importing.sheet import Column, Line, Sheet, Trouble
+
+MAX_BYTES = 10 * 1024 * 1024
+MAX_ROWS = 50_000
+MAX_COLUMNS = 100
+MAX_CELL = 10_000
+DELIMITERS = ",;\t|"
+SEPARATOR_LINE = re.compile(r'\A"?sep=(.)"?(\r\n|\n|\r|\Z)', re.IGNORECASE)
+ZIP_START = b"PK\x03\x04"
+
+
+def read(data: bytes, columns: Sequence[Column]) -> Sheet:
+    """Raises BadInput when the file as a whole cannot be used; a row that cannot be read becomes a Trouble."""
+    text, encoding, guessed = decode(data)
+    line = 1
+    named = SEPARATOR_LINE.match(text)
+    if named:
+        text, line = text[named.end() :], 2
+        if named[1] not in DELIMITERS:
+            raise BadInput(_("Line 1 names a separator that is none of: comma, semicolon, tab, bar."))
+    delimiter = named[1] if named else delimiter_of(text)
+    rows = _rows(text, delimiter, line)
+    header_at, header = next(((at, row) for at, row in rows if isinstance(row, list)), (line, []))
+    places, ignored = _places(header, header_at, columns)
+    lines: list[Line] = []
+    broken: list[Trouble] = []
+    for at, row in rows:
+        if len(lines) + len(broken) >= MAX_ROWS:
+            raise BadInput(
+                _("The file has more than %(rows)d rows; split it. Nothing was imported.") % {"rows": MAX_ROWS}
+            )
+        trouble = _trouble(at, row, header)
+        if trouble:
+            broken.append(trouble)
+        elif isinstance(row, list):
+            lines.append(Line(at, {name: row[place] for name, place in places.items()}))
+    return Sheet(lines, broken, ignored, encoding, guessed, delimiter)
+
+
+def decode(data: bytes) -> tuple[str, str, bool]:
+    """The text, the name of its encoding, and whether that was a guess. Raises BadInput."""
+    if len(data) > MAX_BYTES:
+        raise BadInput(
+            _("The file is larger than %(size)d MB; split it. Nothing was imported.") % {"size": MAX_BYTES // 1024**2}
+        )
+    if data.startswith(ZIP_START):
+        raise BadInput(_("This is a workbook or an archive. Save the sheet as CSV (UTF-8) and import that."))
+    guessed = False
+    try:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            text, encoding = data.decode("utf-16"), "UTF-16"
+        else:
+            text, encoding = data.decode("utf-8-sig"), "UTF-8"
+    except UnicodeDecodeError:
+        try:
+            text, encoding, guessed = data.decode("cp1252"), "Windows-1252", True
+        except UnicodeDecodeError:
+            text, encoding = "\0", ""
+    if "\0" in text:
+        raise BadInput(_("This is no text file that can be read. Save it as CSV (UTF-8). Nothing was imported."))
+    if not text.strip():
+        raise BadInput(_("The file is empty. Nothing was imported."))
+    return text, encoding, guessed
+
+
+def delimiter_of(text: str) -> str:
+    """Chosen by the header row, outside quotes; data rows may hold any of the four."""
+    counts = dict.fromkeys(DELIMITERS, 0)
+    quoted = False
+    for letter in text.lstrip("\r\n"):
+        if letter == '"':
+            quoted = not quoted
+        elif not quoted and letter in "\r\n":
+            break
+        elif not quoted and letter in counts:
+            counts[letter] += 1
+    return max(counts, key=lambda delimiter: counts[delimiter])
+
+
+def fold(name: str) -> str:
+    """`User Principal-Name` and `user_principal_name` are one header."""
+    return re.sub(r"[\s_-]+", "", name.strip().casefold())
+
+
+def _rows(text: str, delimiter: str, line: int) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """Each row that says anything, with the line it begins on; a row that breaks the quoting comes as its error."""
+    # newline="" keeps line breaks inside quotes as they are.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    before = 0
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as wrong:
+            yield line + before, wrong
+        else:
+            if any(row):
+                yield line + before, row
+        before = reader.line_num
+
+
+def _places(header: list[str], at: int, columns: Sequence[Column]) -> tuple[dict[str, int], list[str]]:
+    """Where each column of ours stands, and the headers nobody asked for. Raises BadInput."""
+    if len(header) > MAX_COLUMNS:
+        raise BadInput(_("The file has more than %(count)d columns. Nothing was imported.") % {"count": MAX_COLUMNS})
+    known = {fold(spelling): column.name for column in columns for spelling in (column.name, *column.also)}
+    places: dict[str, int] = {}
+    ignored: list[str] = []
+    seen: dict[str, int] = {}
+    for place, name in enumerate(header):
+        key = known.get(fold(name), fold(name))
+        if key and key in seen:
+            raise BadInput(
+                _(
+                    "Line %(line)d names the column %(name)s twice (columns %(first)d and %(second)d). "
+                    "Remove or rename one of them, so that it is clear which one counts. Nothing was imported."
+                )
+                % {"line": at, "name": name.strip(), "first": seen[key] + 1, "second": place + 1}
+            )
+        seen[key] = place
+        if fold(name) in known:
+            places[key] = place
+        elif name.strip():
+            ignored.append(name.strip()[:100])
+    missing = [column.name for column in columns if column.required and column.name not in places]
+    if missing:
+        raise BadInput(
+            _(
+                "Line %(line)d should name the columns, and this is missing there: %(missing)s. "
+                "Columns of this kind of file: %(columns)s. Nothing was imported."
+            )
+            % {"line": at, "missing": ", ".join(missing), "columns": ", ".join(column.name for column in columns)}
+        )
+    return places, ignored
+
+
+def _trouble(at: int, row: list[str] | csv.Error, header: list[str]) -> Trouble | None:
+    if isinstance(row, csv.Error):
+        return Trouble(at, "", _("The quotes of this row do not match, so it cannot be read."))
+    if len(row) != len(header):
+        return Trouble(
+            at,
+            "",
+            _("This row has %(found)d cells where the header has %(wanted)d.")
+            % {"found": len(row), "wanted": len(header)},
+        )
+    for name, cell in zip(header, row, strict=True):
+        if len(cell) > MAX_CELL:
+            return Trouble(at, name.strip(), _("This cell has more than %(most)d characters.") % {"most": MAX_CELL})
+    return None

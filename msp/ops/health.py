@@ -1,0 +1,168 @@
+"""Is everything well? One question per function; each answer says what to do if it is not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from msp.celery import app
+from msp.errors import KeyTrouble
+from msp.microsoft.clouds import CLOUDS, cloud_named
+from msp.vault.database import Vault
+from msp.vault.keys import RootKeys
+from tenants.models import Tenant
+
+OLDEST_SWEEP = dt.timedelta(minutes=2)
+MOST_SKEW_SECONDS = 120
+"""Entra ID tolerates five minutes of clock difference in assertions; half of that is time to act."""
+OLDEST_POSTGRES = 150000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`well` is None when it could not be checked: not a fault by itself."""
+
+    subject: str
+    well: bool | None
+    words: str
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding, in the order in which a person would mend things."""
+    questions: list[tuple[str, Callable[[], Finding]]] = [
+        ("database", database),
+        ("keys", keys),
+        ("broker", broker),
+        ("worker", worker),
+        ("beat", beat),
+    ]
+    for subject, question in questions:
+        try:
+            yield question()
+        except DatabaseError:
+            yield Finding(subject, False, _("The database does not answer. Look at the line about it first."))
+    yield from clouds_and_clock()
+
+
+def database() -> Finding:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW server_version_num")
+            version = int(cursor.fetchone()[0])
+    except DatabaseError:
+        return Finding("database", False, _("It does not answer. Start it, or correct DATABASE_URL."))
+    if version < OLDEST_POSTGRES:
+        return Finding("database", False, _("PostgreSQL is older than 15. Upgrade the server."))
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if waiting:
+        words = ngettext("%d migration waits.", "%d migrations wait.", waiting) % waiting
+        return Finding("database", False, words + " " + _("Run `python3 manage.py migrate`."))
+    return Finding("database", True, _("PostgreSQL %d answers and every migration is in.") % (version // 10000))
+
+
+def keys() -> Finding:
+    root = RootKeys(settings.KEY_DIRECTORY)
+    try:
+        Vault(root).check_root_key()
+        there = root.is_there()
+    except KeyTrouble as trouble:
+        return Finding("keys", False, str(trouble))
+    if not there:
+        return Finding("keys", True, _("There is no root key yet; it is made when the first secret is sealed."))
+    return Finding("keys", True, _("The root key is private and opens every data key. Is its backup elsewhere?"))
+
+
+def broker() -> Finding:
+    try:
+        with app.connection_for_write(connect_timeout=3) as line:
+            line.ensure_connection(max_retries=1, timeout=3)
+    except (OSError, app.connection_for_write().connection_errors):  # type: ignore[misc]
+        return Finding("broker", False, _("It does not answer. Start it, or correct REDIS_URL."))
+    return Finding("broker", True, _("It answers."))
+
+
+def worker() -> Finding:
+    hint = _("No worker answers. Start one with `python3 manage.py up`, or look at its output.")
+    try:
+        answers = app.control.inspect(timeout=2).ping() or {}
+    except (OSError, app.connection_for_write().connection_errors):  # type: ignore[misc]
+        return Finding("worker", False, hint)
+    if not answers:
+        return Finding("worker", False, hint)
+    count = len(answers)
+    return Finding("worker", True, ngettext("%d worker answers.", "%d workers answer.", count) % count)
+
+
+def beat() -> Finding:
+    """The sweep writes its time down; it is beat that asks for it, so its age tells about both."""
+    try:
+        said = cache.get("last-sweep")
+    except Exception as wrong:
+        return Finding("beat", False, _("The time of the last sweep cannot be read (%s).") % type(wrong).__name__)
+    if not said:
+        return Finding("beat", False, _("There was no sweep yet. Start beat with `python3 manage.py up`."))
+    age = timezone.now() - dt.datetime.fromisoformat(said)
+    words = _("The last sweep was %d seconds ago.") % age.total_seconds()
+    if age > OLDEST_SWEEP:
+        return Finding("beat", False, words + " " + _("Start beat, or look at its output and at the worker's."))
+    return Finding("beat", True, words)
+
+
+def clouds_and_clock() -> Iterator[Finding]:
+    """Ask the login and Graph addresses of each cloud that a tenant is in; their Date header tells the time."""
+    skew: float | None = None
+    verify = settings.MICROSOFT["ca_bundle"] or True
+    try:
+        names = sorted(set(Tenant.objects.values_list("cloud", flat=True))) or [next(iter(CLOUDS))]
+    except DatabaseError:
+        names = [next(iter(CLOUDS))]
+    for name in names:
+        cloud = cloud_named(name).elsewhere(
+            login_url=settings.MICROSOFT["login_url"], graph_url=settings.MICROSOFT["graph_url"]
+        )
+        silent = []
+        for url in dict.fromkeys((cloud.login_url, cloud.graph_url)):
+            try:
+                answer = httpx.get(url, verify=verify, timeout=10)
+            except (httpx.HTTPError, OSError) as wrong:
+                silent.append(f"{url} ({type(wrong).__name__})")
+                continue
+            skew = skew if skew is not None else _difference(answer.headers.get("Date"))
+        if silent:
+            words = _("Not reachable over TLS: %s. Check network, proxy, addresses and LATCHKEY_CA_BUNDLE.")
+            yield Finding(f"cloud {name}", False, words % ", ".join(silent))
+        else:
+            yield Finding(f"cloud {name}", True, _("Sign-in and Graph are reachable."))
+    yield clock(skew)
+
+
+def clock(skew: float | None) -> Finding:
+    if skew is None:
+        return Finding("clock", None, _("Not checked: no cloud told the time."))
+    if abs(skew) > MOST_SKEW_SECONDS:
+        words = _("This machine is %d seconds away from the cloud's clock. Set it by NTP; codes and tokens fail else.")
+        return Finding("clock", False, words % skew)
+    return Finding("clock", True, _("It agrees with the cloud's within %d seconds.") % max(1, abs(skew)))
+
+
+def _difference(date: str | None) -> float | None:
+    """Our time minus theirs, in seconds (the header has whole seconds)."""
+    if not date:
+        return None
+    try:
+        theirs = email.utils.parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return (timezone.now() - theirs).total_seconds()

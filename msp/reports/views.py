@@ -1,0 +1,143 @@
+"""The reports as pages and as sheets, and the evidence of runs. Whatever leaves the house needs a fresh code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from msp.access.fresh import demand_code
+from msp.access.rights import needs, reader
+from msp.errors import LatchkeyError
+from msp.reports import access, evidence, leavers, sheet
+from msp.reports.exporting import record_evidence, record_export
+from tenants.models import Run, Tenant
+
+ROWS_PER_PAGE = 50
+UNUSABLE = 422
+
+
+@require_safe
+@needs("see_reports")
+def index(request: HttpRequest) -> HttpResponse:
+    return render(request, "reports/index.html")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("see_reports")
+def who_can_enter(request: HttpRequest) -> HttpResponseBase:
+    """GET is the page, POST the sheet of the same question, which stands in the address in both cases."""
+    question, trouble = access.Question(), ""
+    try:
+        question = access.Question.read(request.GET)
+        if request.method == "POST":
+            demand_code(request, request.POST.get("code", ""))
+            record_export(request.user, "access", day=str(question.day or "today"), text=question.text)
+            rows = (cells for row in access.every_row(request.user, question) for cells in access.as_cells(row))
+            return _sheet(request, "access", question.day, access.header(), rows)
+    except LatchkeyError as wrong:
+        trouble = str(wrong)
+    page = Paginator(access.accounts_asked(request.user, question), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "question": question,
+        "today": timezone.localdate(),
+        "rows": page,
+        "found": access.rows_of(page, question.moment),
+        "trouble": trouble,
+    }
+    return render(request, "reports/access.html", context, status=UNUSABLE if trouble else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("see_reports")
+def who_left(request: HttpRequest) -> HttpResponseBase:
+    question, trouble = leavers.Question(), ""
+    try:
+        question = leavers.Question.read(request.GET)
+        if request.method == "POST":
+            demand_code(request, request.POST.get("code", ""))
+            record_export(request.user, "leavers", since=str(question.since or ""), until=str(question.until or ""))
+            rows = (cells for row in leavers.every_row(request.user, question) for cells in leavers.as_cells(row))
+            return _sheet(request, "leavers", None, leavers.header(), rows)
+    except LatchkeyError as wrong:
+        trouble = str(wrong)
+    page = Paginator(leavers.departures(request.user, question), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "question": question,
+        "rows": page,
+        "found": leavers.rows_of(page, request.user),
+        "trouble": trouble,
+    }
+    return render(request, "reports/leavers.html", context, status=UNUSABLE if trouble else 200)
+
+
+def _sheet(
+    request: HttpRequest, report: str, day: Any, header: list[str], rows: Iterable[list[Any]]
+) -> StreamingHttpResponse:
+    lines = sheet.lines(header, rows, byte_order_mark="bom" in request.POST)
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="latchkey-{report}-{day or timezone.localdate()}.csv"'
+    return response
+
+
+# --- evidence ----------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("see_reports")
+def run_evidence(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """What there is to take, tenant by tenant; POST hands out all that the reader sees, in one archive."""
+    run: Run = get_object_or_404(Run.objects.visible_to(request.user).select_related("requested_by"), pk=run_id)
+    tenants = evidence.tenants_of(run, request.user)
+    return _evidence(request, run, tenants, lambda: (f"evidence-{str(run.pk)[:8]}.zip", "application/zip",
+                                                     evidence.as_zip(run, tenants)))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("see_reports")
+def tenant_evidence(request: HttpRequest, run_id: UUID, tenant_id: UUID) -> HttpResponse:
+    """The same for one tenant; POST hands out its file."""
+    run: Run = get_object_or_404(Run.objects.visible_to(request.user).select_related("requested_by"), pk=run_id)
+    tenant = get_object_or_404(
+        Tenant.objects.visible_to(request.user).filter(accounts__targets__run=run).distinct(), pk=tenant_id
+    )
+
+    def made() -> tuple[str, str, bytes]:
+        name, content = next(evidence.signed_files(run, [tenant]))
+        return name, "application/json", content
+
+    return _evidence(request, run, [tenant], made, only=tenant)
+
+
+def _evidence(
+    request: HttpRequest, run: Run, tenants: list[Tenant], made: Callable[[], tuple[str, str, bytes]],
+    *, only: Tenant | None = None,
+) -> HttpResponse:
+    trouble = ""
+    if request.method == "POST":
+        try:
+            demand_code(request, request.POST.get("code", ""))
+            name, kind, content = made()
+            record_evidence(run, tenants, by=reader(request))
+        except LatchkeyError as wrong:
+            trouble = str(wrong)
+        else:
+            return HttpResponse(content, content_type=kind,
+                                headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    page = Paginator(tenants, ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {"run": run, "rows": page, "only": only, "in_all": len(tenants), "trouble": trouble}
+    return render(request, "reports/evidence.html", context, status=UNUSABLE if trouble else 200)
+
+
+@require_safe
+@needs("see_reports")
+def evidence_key(request: HttpRequest) -> HttpResponse:
+    """The public key: whoever checks evidence gets it once, by another way than the evidence itself."""
+    headers = {"Content-Disposition": f'attachment; filename="{evidence.KEY_FILE}"'}
+    return HttpResponse(evidence.public_key_file(), content_type="application/x-pem-file", headers=headers)

@@ -1,0 +1,22 @@
+"""What templates of ours say often."""
+
+from __future__ import annotations
+
+from django import template
+
+register = template.Library()
+
+TONES = {
+    "green": ["verified", "clean", "active", "current", "resolved", "bound"],
+    "azure": ["running", "accepted", "sending", "clean_so_far", "waiting_for_scan", "candidate"],
+    "yellow": ["unverified", "clean_with_exceptions", "waived", "snoozed", "push_on_shared"],
+    "red": ["refused", "blocked", "needs_attention", "open", "unknown", "no_connection", "unknown_method",
+            "account_missing", "run_problem"],
+}
+TONE_OF = {value: tone for tone, values in TONES.items() for value in values}
+
+
+@register.filter
+def tone(value: object) -> str:
+    """The colour that repeats the word of a state; grey for everything that neither worries nor reassures."""
+    return TONE_OF.get(str(value), "secondary")

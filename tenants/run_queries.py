@@ -1,0 +1,354 @@
+"""What pages, commands and evidence read about runs. Every function asks a constant number of queries."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Max, Q
+
+from msp.ledger.canonical import rfc3339
+from tenants.models import Method, Run, Step, Target
+from tenants.models.run import FOR_A_PERSON, UNDER_WAY
+from tenants.plans import RunState, StepKind, StepState, run_state
+
+EXCEPTIONS = (StepState.UNVERIFIED, StepState.REFUSED, StepState.BLOCKED, StepState.WAIVED)
+"""The states of a step that did not have its effect, or was not seen to have it."""
+
+
+def condition_counts(steps: str) -> dict[str, Count]:
+    """The counts that `run_state` asks for, over the steps at the end of the path `steps` ("" for steps themselves)."""
+    path = f"{steps}__" if steps else ""
+    second = Q(**{f"{path}kind": StepKind.SECOND_LOOK})
+    under_way = Q(**{f"{path}status__in": UNDER_WAY})
+    return {
+        "under_way": Count(f"{path}pk", filter=under_way & ~second),
+        "for_a_person": Count(f"{path}pk", filter=Q(**{f"{path}status__in": FOR_A_PERSON})),
+        "waived": Count(f"{path}pk", filter=Q(**{f"{path}status": StepState.WAIVED})),
+        "second_looks": Count(f"{path}pk", filter=under_way & second),
+    }
+
+
+def state_of_steps(steps: Iterable[Step]) -> RunState:
+    """The state of an account, a tenant or a run from its steps in memory, in the words of a run."""
+    kept = [(s.status, s.kind == StepKind.SECOND_LOOK) for s in steps]
+    return run_state(
+        under_way=sum(status in UNDER_WAY and not second for status, second in kept),
+        for_a_person=sum(status in FOR_A_PERSON for status, _second in kept),
+        waived=sum(status == StepState.WAIVED for status, _second in kept),
+        second_looks=sum(status in UNDER_WAY and second for status, second in kept),
+    )
+
+
+def second_look_of(steps: Iterable[Step]) -> dt.datetime | None:
+    """When the last of the second looks is due, or was; None while none has a time yet."""
+    return max((s.due_at for s in steps if s.kind == StepKind.SECOND_LOOK and s.due_at), default=None)
+
+
+def targets_of(run: Run, *, tenant_ids: Iterable[UUID] | None = None) -> list[Target]:
+    """The targets in order of work, with account, tenant, customer, steps and their methods loaded: two queries."""
+    targets = run.targets.select_related("account__tenant__customer").order_by("position")
+    if tenant_ids is not None:
+        targets = targets.filter(account__tenant__in=list(tenant_ids))
+    return list(targets.prefetch_related("steps__method", "steps__waived_by"))
+
+
+# --- one run as plain facts: what commands print -----------------------------------------------------------------
+
+
+def run_as_facts(run: Run) -> dict[str, Any]:
+    """One run as plain values, ready for JSON: what `run show --json`, `offboard --json` and `demo --once` print.
+
+    {"id", "kind", "state", "reason", "requested_by", "started_at", "second_look_at", "accounts",
+    "steps": {state: count}, "accounts_detail": [{"tenant", "account", "state",
+    "steps": [{"kind", "method", "state", "seconds", "request_ids", "problem"}]}]}.
+    Times are RFC 3339 in UTC or None; `seconds` is from sent to verified, None when it was not sent or not verified.
+    The state of an account is a word of RunState too.
+    """
+    targets = targets_of(run)
+    steps = [s for t in targets for s in t.steps.all()]
+    return {
+        "id": str(run.pk),
+        "kind": str(run.kind),
+        "state": str(state_of_steps(steps)),
+        "reason": run.reason,
+        "requested_by": run.requested_by.email if run.requested_by else None,
+        "started_at": rfc3339(run.started_at),
+        "second_look_at": rfc3339_or_none(second_look_of(steps)),
+        "accounts": len(targets),
+        "steps": {str(state): count for state in StepState if (count := sum(s.status == state for s in steps))},
+        "accounts_detail": [_account_as_facts(t) for t in targets],
+    }
+
+
+def _account_as_facts(target: Target) -> dict[str, Any]:
+    steps = list(target.steps.all())
+    return {
+        "tenant": str(target.account.tenant),
+        "account": str(target.account),
+        "state": str(state_of_steps(steps)),
+        "steps": [
+            {
+                "kind": str(s.kind),
+                "method": str(s.method) if s.method else None,
+                "state": str(s.status),
+                "seconds": seconds_of(s),
+                "request_ids": list(s.request_ids),
+                "problem": s.problem,
+            }
+            for s in steps
+        ],
+    }
+
+
+def seconds_of(step: Step) -> float | None:
+    """From sent to read back and found so."""
+    if step.sent_at is None or step.verified_at is None:
+        return None
+    return round((step.verified_at - step.sent_at).total_seconds(), 3)
+
+
+def rfc3339_or_none(moment: dt.datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None
+
+
+# --- the page of a run -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, in the part of it that the reader sees."""
+
+    state: RunState
+    accounts: int
+    tenants: int
+    steps: dict[StepState, int]
+    settled: int
+    second_look_at: dt.datetime | None
+    tenants_for_a_person: int
+
+    @property
+    def in_all(self) -> int:
+        """Steps that a worker can finish now; the second looks have a time of their own."""
+        return sum(self.steps.values()) - self.second_looks
+
+    second_looks: int = 0
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == RunState.RUNNING
+
+
+@dataclass(frozen=True)
+class MethodChange:
+    """One method, and whether it was there at the first and at the last reading."""
+
+    kind: str
+    label: str
+    before: bool
+    after: bool
+
+
+@dataclass(frozen=True)
+class TargetProgress:
+    """One account of a run with every step's truth."""
+
+    target: Target
+    steps: list[Step]
+    state: RunState
+
+    @property
+    def settled(self) -> int:
+        return sum(s.status not in UNDER_WAY for s in self._acts)
+
+    @property
+    def in_all(self) -> int:
+        return len(self._acts)
+
+    @property
+    def may_be_retried(self) -> bool:
+        stopped = any(s.status in (StepState.REFUSED, StepState.BLOCKED) for s in self.steps)
+        return stopped and not self.target.account.break_glass
+
+    @property
+    def exceptions(self) -> list[Step]:
+        return [s for s in self.steps if s.status in EXCEPTIONS]
+
+    @property
+    def methods(self) -> list[MethodChange]:
+        return method_changes(self.target)
+
+    @property
+    def _acts(self) -> list[Step]:
+        return [s for s in self.steps if s.kind != StepKind.SECOND_LOOK]
+
+
+@dataclass(frozen=True)
+class TenantProgress:
+    """One tenant of a run: its state and counts, and its accounts."""
+
+    tenant_id: UUID
+    domain: str
+    customer: str
+    state: RunState
+    settled: int
+    in_all: int
+    accounts: int
+    targets: list[TargetProgress]
+
+
+def progress_of(run: Run, user: Any) -> Progress:
+    """Over the targets that `user` sees."""
+    counted = (
+        Step.objects.visible_to(user).filter(target__run=run)
+        .values("status", "kind").annotate(count=Count("pk"), due=Max("due_at")).order_by()
+    )
+    rows = [(StepState(r["status"]), r["kind"] == StepKind.SECOND_LOOK, r["count"], r["due"]) for r in counted]
+    steps: defaultdict[StepState, int] = defaultdict(int)
+    for status, _second, count, _due in rows:
+        steps[status] += count
+    targets = Target.objects.visible_to(user).filter(run=run).aggregate(
+        accounts=Count("pk", distinct=True),
+        tenants=Count("account__tenant", distinct=True),
+        troubled=Count("account__tenant", distinct=True, filter=Q(steps__status__in=FOR_A_PERSON)),
+    )
+    return Progress(
+        state=run_state(
+            under_way=sum(n for status, second, n, _due in rows if status in UNDER_WAY and not second),
+            for_a_person=sum(n for status, _second, n, _due in rows if status in FOR_A_PERSON),
+            waived=steps[StepState.WAIVED],
+            second_looks=sum(n for status, second, n, _due in rows if status in UNDER_WAY and second),
+        ),
+        accounts=targets["accounts"],
+        tenants=targets["tenants"],
+        steps={state: steps[state] for state in StepState if steps[state]},
+        settled=sum(n for status, second, n, _due in rows if status not in UNDER_WAY and not second),
+        second_looks=sum(n for _status, second, n, _due in rows if second),
+        second_look_at=max((due for _status, second, _n, due in rows if second and due), default=None),
+        tenants_for_a_person=targets["troubled"],
+    )
+
+
+def tenants_in(run: Run, user: Any) -> Any:
+    """The tenants of a run with their counts, those that need a person first: a queryset to page through."""
+    second = Q(steps__kind=StepKind.SECOND_LOOK)
+    return (
+        Target.objects.visible_to(user).filter(run=run)
+        .values("account__tenant_id", "account__tenant__default_domain", "account__tenant__customer__name")
+        .annotate(
+            **condition_counts("steps"),
+            settled=Count("steps", filter=~Q(steps__status__in=UNDER_WAY) & ~second),
+            in_all=Count("steps", filter=~second),
+            accounts=Count("pk", distinct=True),
+        )
+        .order_by("-for_a_person", "account__tenant__default_domain", "account__tenant_id")
+    )
+
+
+def with_accounts(rows: Iterable[dict[str, Any]], run: Run, user: Any) -> list[TenantProgress]:
+    """The rows of one page of `tenants_in`, with their targets and steps: three more queries."""
+    rows = list(rows)
+    found = (
+        Target.objects.visible_to(user)
+        .filter(run=run, account__tenant__in=[r["account__tenant_id"] for r in rows])
+        .select_related("account").prefetch_related("steps__method", "steps__waived_by")
+        .order_by("position")
+    )
+    targets: defaultdict[UUID, list[TargetProgress]] = defaultdict(list)
+    for target in found:
+        steps = list(target.steps.all())
+        targets[target.account.tenant_id].append(TargetProgress(target, steps, state_of_steps(steps)))
+    return [
+        TenantProgress(
+            tenant_id=r["account__tenant_id"],
+            domain=r["account__tenant__default_domain"],
+            customer=r["account__tenant__customer__name"],
+            state=run_state(**{name: r[name] for name in condition_counts("steps")}),
+            settled=r["settled"],
+            in_all=r["in_all"],
+            accounts=r["accounts"],
+            targets=targets[r["account__tenant_id"]],
+        )
+        for r in rows
+    ]
+
+
+def method_changes(target: Target) -> list[MethodChange]:
+    """What the first and the last reading of the account showed, side by side."""
+    readings = [(target.before or {}).get("methods", []), (target.after or {}).get("methods", [])]
+    before, after = ({(m["directory_id"], m["kind"]): m for m in methods} for methods in readings)
+    names = dict(Method.Kind.choices)
+    return [
+        MethodChange(str(names.get(found["kind"], found["kind"])), found["label"], key in before, key in after)
+        for key, found in {**after, **before}.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a run has to do, as it was written down at its start."""
+
+    accounts: int
+    tenants: int
+    methods: int
+
+
+def size_of(run: Run) -> Size:
+    written = Step.objects.filter(target__run=run).aggregate(
+        accounts=Count("target", distinct=True),
+        tenants=Count("target__account__tenant", distinct=True),
+        methods=Count("pk", filter=Q(kind=StepKind.REMOVE_METHOD)),
+    )
+    return Size(**written)
+
+
+# --- the list of runs --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One line of the list of runs."""
+
+    run: Run
+    state: RunState
+    accounts: int
+    leavers: list[str]
+    second_look_at: dt.datetime | None
+
+
+def run_rows(runs: Iterable[Run], user: Any) -> list[RunRow]:
+    """The runs of one page, with the state of the part that `user` sees; one query for all of them."""
+    runs = list(runs)
+    counted = (
+        Step.objects.visible_to(user).filter(target__run__in=[r.pk for r in runs])
+        .values("target__run_id")
+        .annotate(
+            **condition_counts(""),
+            accounts=Count("target", distinct=True),
+            second_look_at=Max("due_at", filter=Q(kind=StepKind.SECOND_LOOK)),
+        ).order_by()
+    )
+    counts = {r["target__run_id"]: r for r in counted}
+    empty: dict[str, Any] = dict.fromkeys([*condition_counts(""), "accounts"], 0)
+    return [
+        RunRow(
+            run=run,
+            state=run_state(**{name: counts.get(run.pk, empty)[name] for name in condition_counts("")}),
+            accounts=counts.get(run.pk, empty)["accounts"],
+            leavers=[str(o.technician) for o in run.offboardings.all()],
+            second_look_at=counts.get(run.pk, empty).get("second_look_at"),
+        )
+        for run in runs
+    ]
+
+
+def runs_seen_by(user: Any) -> Any:
+    """Newest first, with who asked and who left."""
+    return (
+        Run.objects.visible_to(user).select_related("requested_by")
+        .prefetch_related("offboardings__technician").order_by("-started_at")
+    )
