@@ -189,7 +189,9 @@ def is_done(step: StepFacts, look: Observation) -> bool:
     if step.kind == StepKind.ROTATE_PASSWORD:
         return moved(step.was.get("password_changed_at"), look.password_changed_at) and ours(step, look)
     if step.kind == StepKind.REVOKE_SESSIONS:
-        return moved(step.was.get("sessions_valid_from"), look.sessions_valid_from)
+        return moved(step.was.get("sessions_valid_from"), look.sessions_valid_from) or ended_since(
+            step.was.get("read_at"), look.sessions_valid_from
+        )
     raise ValueError(f"{step.kind} is not an act")
 
 
@@ -198,6 +200,16 @@ def moved(before: str | None, now: dt.datetime | None) -> bool:
     if now is None:
         return False
     return before is None or now > dt.datetime.fromisoformat(before)
+
+
+def ended_since(read_at: str | None, now: dt.datetime | None) -> bool:
+    """The sessions of before our reading have ended, whoever ended them.
+
+    Microsoft's times have whole seconds, so two revocations within one second leave the same time behind.
+    """
+    if read_at is None or now is None:
+        return False
+    return now >= dt.datetime.fromisoformat(read_at).replace(microsecond=0)
 
 
 def ours(step: StepFacts, look: Observation) -> bool:

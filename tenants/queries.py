@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from msp.microsoft.ports import SLOT_KINDS
 from tenants.models import Customer, Finding, Method, SharedAccount, Target, Tenant, within
+from tenants.models.method import NEVER_A_PERSONS
 from tenants.run_queries import RunRow, run_rows, runs_seen_by
 
 NEWEST = 10
@@ -75,7 +76,7 @@ def tenant_rows(tenants: Iterable[Tenant], user: Any) -> list[TenantRow]:
 def accounts_with_counts(accounts: QuerySet[Any]) -> QuerySet[Any]:
     """Each account with `slots_used`, `unknown_methods` and `holders` (people with a live assignment)."""
     present = Q(methods__removed_at__isnull=True)
-    nobodys = present & Q(methods__authenticator__isnull=True, methods__isnull=False) & ~Q(methods__kind="password")
+    nobodys = present & Q(methods__authenticator__isnull=True) & ~Q(methods__kind__in=NEVER_A_PERSONS)
     live = within("assignments", timezone.now(), start="from_at", end="until_at")
     return accounts.annotate(
         slots_used=Count("methods", filter=present & Q(methods__kind__in=SLOT_KINDS), distinct=True),

@@ -7,6 +7,7 @@ Windows-1252, semicolons, line ends of three kinds, line breaks inside quotes.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import re
@@ -23,6 +24,7 @@ MAX_COLUMNS = 100
 MAX_CELL = 10_000
 DELIMITERS = ",;\t|"
 SEPARATOR_LINE = re.compile(r'\A"?sep=(.)"?(\r\n|\n|\r|\Z)', re.IGNORECASE)
+GUESS = "Windows-1252"
 ZIP_START = b"PK\x03\x04"
 
 
@@ -62,22 +64,24 @@ def decode(data: bytes) -> tuple[str, str, bool]:
         )
     if data.startswith(ZIP_START):
         raise BadInput(_("This is a workbook or an archive. Save the sheet as CSV (UTF-8) and import that."))
-    guessed = False
-    try:
-        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            text, encoding = data.decode("utf-16"), "UTF-16"
-        else:
-            text, encoding = data.decode("utf-8-sig"), "UTF-8"
-    except UnicodeDecodeError:
-        try:
-            text, encoding, guessed = data.decode("cp1252"), "Windows-1252", True
-        except UnicodeDecodeError:
-            text, encoding = "\0", ""
+    text, encoding = _decoded(data)
     if "\0" in text:
         raise BadInput(_("This is no text file that can be read. Save it as CSV (UTF-8). Nothing was imported."))
     if not text.strip():
         raise BadInput(_("The file is empty. Nothing was imported."))
-    return text, encoding, guessed
+    return text, encoding, encoding == GUESS
+
+
+def _decoded(data: bytes) -> tuple[str, str]:
+    """A text with NUL in it when it is none."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        tries = [("utf-16", "UTF-16")]
+    else:
+        tries = [("utf-8-sig", "UTF-8"), ("cp1252", GUESS)]
+    for codec, name in tries:
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode(codec), name
+    return "\0", ""
 
 
 def delimiter_of(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The ledger as a page and as JSON lines. It lives here because it names tenants, which the ledger itself never does."""
+"""The ledger as a page and as JSON lines. It lives here because it names tenants, which the cellar never does."""
 
 from __future__ import annotations
 

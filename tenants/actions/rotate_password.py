@@ -8,10 +8,13 @@ from django.utils.translation import gettext as _
 
 from msp.errors import PasswordRefused, Refused
 from msp.microsoft.ports import Observation
-from tenants.actions.work import Work, block, refuse, send
+from tenants.actions.work import Later, Work, block, refuse, send
 from tenants.models import Secret, SecretVersion, Step
 from tenants.passwords import new_password
 from tenants.plans import StepState
+
+WHILE_ANOTHER_RUN_READS_BACK = 2.0
+"""Seconds. The other run gave the account free only to wait for its change to become visible."""
 
 
 def rotate_password(work: Work, step: Step, look: Observation) -> None:
@@ -25,7 +28,9 @@ def rotate_password(work: Work, step: Step, look: Observation) -> None:
                 "The old password still stands: change it there, then try again."
             ),
         )
-    if _somebody_elses_candidate(work, step):
+    if other := _somebody_elses_candidate(work, step):
+        if other.steps.filter(status__in=[StepState.PLANNED, StepState.SENDING, StepState.ACCEPTED]).exists():
+            raise Later(WHILE_ANOTHER_RUN_READS_BACK)
         return block(
             work,
             step,
@@ -79,12 +84,13 @@ def _store_candidate(work: Work, step: Step) -> SecretVersion:
     return version
 
 
-def _somebody_elses_candidate(work: Work, step: Step) -> bool:
+def _somebody_elses_candidate(work: Work, step: Step) -> SecretVersion | None:
     waiting = SecretVersion.objects.filter(
         secret__account=work.account,
         status__in=[SecretVersion.Status.CANDIDATE, SecretVersion.Status.UNVERIFIED],
     )
-    return waiting.exclude(pk=step.version_id).exists()
+    found: SecretVersion | None = waiting.exclude(pk=step.version_id).first()
+    return found
 
 
 def _drop_candidate(work: Work, step: Step, version: SecretVersion, trouble: PasswordRefused) -> None:

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from msp.outside import Outside
 
 
+class Later(Exception):
+    """Nothing can be done on this account for some seconds, and nobody is to blame."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"again in {seconds} s")
+        self.seconds = seconds
+
+
 @dataclass(frozen=True)
 class Work:
     """One target in the hands of one worker."""
@@ -63,6 +71,7 @@ class Work:
 def was_before(look: Observation) -> dict[str, Any]:
     """What a later reading is compared with."""
     return {
+        "read_at": _iso(look.read_at),
         "password_changed_at": _iso(look.password_changed_at),
         "sessions_valid_from": _iso(look.sessions_valid_from),
     }

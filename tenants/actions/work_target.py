@@ -26,7 +26,7 @@ from tenants.actions.reshare import reshare
 from tenants.actions.revoke_sessions import revoke_sessions
 from tenants.actions.rotate_password import rotate_password
 from tenants.actions.settle import settle
-from tenants.actions.work import Work, block
+from tenants.actions.work import Later, Work, block
 from tenants.facts import as_evidence
 from tenants.models import Finding, Step, Target, Tenant
 from tenants.plans import ACTS, SETTLED, StepKind, StepState, worst
@@ -90,6 +90,8 @@ def _until_it_must_wait(work: Work) -> float | None:
         until = timezone.now() + dt.timedelta(seconds=busy.retry_after)
         Tenant.objects.filter(pk=work.account.tenant_id).update(busy_until=until)
         return busy.retry_after
+    except Later as later:
+        return later.seconds
     except NotSent as trouble:
         return _try_again(work, str(trouble))
     except (NoConnection, Refused) as trouble:

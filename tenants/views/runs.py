@@ -35,7 +35,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@vary_on_headers("HX-Request")
+@vary_on_headers("HX-Request", "HX-Target")
 @needs("see_runs")
 def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """The page, or for htmx the part of it that moves. The fragment ends its own polling when nothing is under way."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -11,7 +14,7 @@ from technicians.models import Role
 from tenants.actions.mend import retry_target
 from tenants.actions.observe_account import observe_account
 from tenants.models import Finding, Target, Tenant, TenantGroup
-from tenants.plans import RunState, StepKind, StepState
+from tenants.plans import Patience, RunState, StepKind, StepState
 from tests.support.world import World
 
 
@@ -211,3 +214,28 @@ class WhoMayOffboardWhom:
         offboard(ana, by=world.owner, reason="x")
         with pytest.raises(BadInput, match="left already"):
             offboard(ana, by=world.owner, reason="x")
+
+
+class WhenAnotherRunIsReadingItsRotationBack:
+    """Two departures meet on one account, and the first one's new password is not visible yet."""
+
+    def test_the_second_waits_instead_of_changing_the_password_too(self, world, ana, ben, account):
+        cid = world.technician("Cid")
+        world.give(account, ana, ben, cid)
+        first, second = world.offboard(ana).run, world.offboard(ben).run
+        world.cloud.knobs.set(read_lag=30)
+        world.work(first, outside=replace(world.outside, patience=Patience()))
+        assert world.step(first, StepKind.ROTATE_PASSWORD).status == StepState.ACCEPTED
+        world.work(second)
+        assert world.step(second, StepKind.ROTATE_PASSWORD).status == StepState.PLANNED
+        assert world.state(second) == RunState.RUNNING
+
+        world.cloud.knobs.set(read_lag=0)
+        world.cloud.advance(31)
+        for _ in range(3):
+            Target.objects.filter(due_at__lt=timezone.now() + timedelta(minutes=1)).update(due_at=timezone.now())
+            world.work(first)
+            world.work(second)
+        assert world.state(first) == world.state(second) == RunState.CLEAN_SO_FAR
+        assert world.step(second, StepKind.ROTATE_PASSWORD).status == StepState.NEEDLESS
+        assert world.cloud.effects.count(kind="password_changed", by="graph") == 1

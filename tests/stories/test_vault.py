@@ -57,7 +57,9 @@ class WhenASecretIsSealed:
         assert len(of_contoso | of_fabrikam | of_the_reseller) == 3
 
     @pytest.mark.parametrize(
-        "elsewhere", [place(FABRIKAM), place(None), place(version=2), place(reseller=uuid.uuid4())], ids=str
+        "elsewhere",
+        [place(FABRIKAM), place(None), place(version=2), place(reseller=uuid.uuid4())],
+        ids=["another tenant", "no tenant", "another version", "another reseller"],
     )
     def test_it_opens_nowhere_else(self, vault: Vault, elsewhere: Place) -> None:
         envelope = vault.seal(b"Sommer2026!", place())

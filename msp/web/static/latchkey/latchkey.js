@@ -18,6 +18,14 @@
     window.setTimeout(function () { label.textContent = before; }, 2000);
   }
 
+  // A secret can be copied without being shown; showing it is a second decision.
+  function unmask(button) {
+    const secret = document.getElementById(button.dataset.unmask);
+    secret.hidden = false;
+    secret.parentElement.querySelector("[data-mask]").remove();
+    button.remove();
+  }
+
   // A secret leaves the page again: after its seconds, when it is closed, and when the page is left.
   function hide(secret) {
     const gone = document.createElement("p");
@@ -51,6 +59,8 @@
     if (event.target.closest("[data-theme-switch]")) window.switchTheme();
     const hideButton = event.target.closest("[data-hide]");
     if (hideButton) hide(hideButton.closest("[data-hide-after]"));
+    const showButton = event.target.closest("[data-unmask]");
+    if (showButton) unmask(showButton);
     if (!event.target.closest(".search")) closeSearch();
   });
   window.addEventListener("pagehide", function () {

@@ -1,0 +1,45 @@
+"""What is typed about people and their accounts."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from msp.access.forms import HouseForm
+from msp.web.days import end_of
+from technicians.models import Technician
+from tenants.models import SharedAccount
+
+
+class AssignForm(HouseForm):
+    """A shared account for a technician. The account is typed, because a list of thousands cannot be chosen from."""
+
+    account = forms.CharField(
+        label=_("Shared account"), max_length=256, help_text=_("Its user name, such as admin@customer.example."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "list": "accounts-like"}),
+    )
+    until = forms.DateField(
+        label=_("Until the end of"), required=False, help_text=_("Leave empty for no end."),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500)
+
+    def __init__(self, *args: object, by: Technician, **named: object) -> None:
+        super().__init__(*args, **named)  # type: ignore[arg-type]
+        self.by = by
+
+    def clean_account(self) -> SharedAccount:
+        name = self.cleaned_data["account"]
+        found = list(SharedAccount.objects.visible_to(self.by).filter(user_principal_name__iexact=name)[:2])
+        if not found:
+            raise forms.ValidationError(_("No shared account that you see has this user name."))
+        if len(found) > 1:
+            raise forms.ValidationError(_("Two tenants have an account of this name; import the assignment instead."))
+        account: SharedAccount = found[0]
+        return account
+
+    def clean_until(self) -> dt.datetime | None:
+        day = self.cleaned_data["until"]
+        return end_of(day) if day else None
