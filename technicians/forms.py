@@ -17,11 +17,15 @@ class AssignForm(HouseForm):
     """A shared account for a technician. The account is typed, because a list of thousands cannot be chosen from."""
 
     account = forms.CharField(
-        label=_("Shared account"), max_length=256, help_text=_("Its user name, such as admin@customer.example."),
+        label=_("Shared account"),
+        max_length=256,
+        help_text=_("Its user name, such as admin@customer.example."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "list": "accounts-like"}),
     )
     until = forms.DateField(
-        label=_("Until the end of"), required=False, help_text=_("Leave empty for no end."),
+        label=_("Until the end of"),
+        required=False,
+        help_text=_("Leave empty for no end."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     reason = forms.CharField(label=_("Reason"), max_length=500)

@@ -57,14 +57,18 @@ def account_page(account: SharedAccount) -> AccountPage:
     """Who holds the account, with what; call it only for an account that the reader may see."""
     now = timezone.now()
     assignments = list(
-        Assignment.objects.live(now).filter(account=account).select_related("technician", "granted_by")
+        Assignment.objects.live(now)
+        .filter(account=account)
+        .select_related("technician", "granted_by")
         .order_by("technician__name")
     )
     bound = list(
         Authenticator.objects.on_the_account().filter(method__account=account).select_related("technician", "method")
     )
     versions = list(
-        SecretVersion.objects.filter(secret__account=account).annotate(people=Count("reveals__technician", distinct=True))
+        SecretVersion.objects.filter(secret__account=account).annotate(
+            people=Count("reveals__technician", distinct=True)
+        )
     )
     fetched = _fetched([a.technician_id for a in assignments], account)
     mine: defaultdict[Any, list[Authenticator]] = defaultdict(list)
@@ -76,8 +80,10 @@ def account_page(account: SharedAccount) -> AccountPage:
         methods=_method_rows(methods, bound, {a.technician_id for a in assignments}),
         slots_used=sum(m.takes_a_slot for m in methods),
         versions=versions,
-        open_enrolment=Enrolment.objects.open().filter(account=account, expires_at__gt=now)
-        .select_related("technician").first(),
+        open_enrolment=Enrolment.objects.open()
+        .filter(account=account, expires_at__gt=now)
+        .select_related("technician")
+        .first(),
     )
 
 
@@ -144,7 +150,8 @@ def assignments_of(technician: Technician, user: Any) -> QuerySet[Any]:
     """Past, present and to come, newest first; `is_live` says which are now."""
     now = timezone.now()
     return (
-        Assignment.objects.visible_to(user).filter(technician=technician)
+        Assignment.objects.visible_to(user)
+        .filter(technician=technician)
         .select_related("account__tenant__customer", "granted_by")
         .annotate(is_live=Exists(Assignment.objects.live(now).filter(pk=OuterRef("pk"))))
         .order_by("-is_live", "account__tenant__customer__name", "account__user_principal_name", "-from_at")
@@ -153,7 +160,8 @@ def assignments_of(technician: Technician, user: Any) -> QuerySet[Any]:
 
 def authenticators_of(technician: Technician, user: Any) -> QuerySet[Any]:
     return (
-        Authenticator.objects.visible_to(user).filter(technician=technician)
+        Authenticator.objects.visible_to(user)
+        .filter(technician=technician)
         .select_related("method__account__tenant__customer")
         .order_by(F("method__removed_at").desc(nulls_first=True), "method__account__tenant__customer__name")
     )
@@ -206,5 +214,8 @@ def leavers_seen_by(user: Any) -> QuerySet[Any]:
 
 
 def assigned_now(person: Technician, account: SharedAccount) -> bool:
-    return bool(Assignment.objects.filter(within("", timezone.now(), start="from_at", end="until_at"),
-                                          technician=person, account=account).exists())
+    return bool(
+        Assignment.objects.filter(
+            within("", timezone.now(), start="from_at", end="until_at"), technician=person, account=account
+        ).exists()
+    )

@@ -41,8 +41,8 @@ class TenantRow:
 
 def tenants_like(user: Any, *, words: str = "", show: str = "") -> QuerySet[Tenant]:
     """The tenants that the reader sees, narrowed by words in customer or domain and by one of SHOW."""
-    found: QuerySet[Tenant] = Tenant.objects.visible_to(user).select_related("customer").order_by(
-        "customer__name", "default_domain"
+    found: QuerySet[Tenant] = (
+        Tenant.objects.visible_to(user).select_related("customer").order_by("customer__name", "default_domain")
     )
     for word in words.split():
         found = found.filter(Q(customer__name__icontains=word) | Q(default_domain__icontains=word))
@@ -61,14 +61,21 @@ def tenant_rows(tenants: Iterable[Tenant], user: Any) -> list[TenantRow]:
     live = within("assignments", timezone.now(), start="from_at", end="until_at")
     counted = {
         tenant: (accounts, people)
-        for tenant, accounts, people in SharedAccount.objects.visible_to(user).filter(tenant__in=page)
-        .order_by().values("tenant").annotate(
-            n=Count("pk", distinct=True), people=Count("assignments__technician", filter=live, distinct=True)
-        ).values_list("tenant", "n", "people")
+        for tenant, accounts, people in SharedAccount.objects.visible_to(user)
+        .filter(tenant__in=page)
+        .order_by()
+        .values("tenant")
+        .annotate(n=Count("pk", distinct=True), people=Count("assignments__technician", filter=live, distinct=True))
+        .values_list("tenant", "n", "people")
     }
     findings = dict(
-        Finding.objects.visible_to(user).open().filter(tenant__in=page)
-        .order_by().values("tenant").annotate(n=Count("pk")).values_list("tenant", "n")
+        Finding.objects.visible_to(user)
+        .open()
+        .filter(tenant__in=page)
+        .order_by()
+        .values("tenant")
+        .annotate(n=Count("pk"))
+        .values_list("tenant", "n")
     )
     return [TenantRow(t, *counted.get(t.pk, (0, 0)), findings.get(t.pk, 0)) for t in page]
 
@@ -113,7 +120,8 @@ def found_by(user: Any, words: str, *, limit: int) -> dict[str, list[Any]]:
         customers = customers.filter(name__icontains=word)
         tenants = tenants.filter(default_domain__icontains=word)
         accounts = accounts.filter(
-            Q(user_principal_name__icontains=word) | Q(display_name__icontains=word)
+            Q(user_principal_name__icontains=word)
+            | Q(display_name__icontains=word)
             | Q(tenant__customer__name__icontains=word)
         )
     return {

@@ -204,17 +204,24 @@ class TenantProgress:
 def progress_of(run: Run, user: Any) -> Progress:
     """Over the targets that `user` sees."""
     counted = (
-        Step.objects.visible_to(user).filter(target__run=run)
-        .values("status", "kind").annotate(count=Count("pk"), due=Max("due_at")).order_by()
+        Step.objects.visible_to(user)
+        .filter(target__run=run)
+        .values("status", "kind")
+        .annotate(count=Count("pk"), due=Max("due_at"))
+        .order_by()
     )
     rows = [(StepState(r["status"]), r["kind"] == StepKind.SECOND_LOOK, r["count"], r["due"]) for r in counted]
     steps: defaultdict[StepState, int] = defaultdict(int)
     for status, _second, count, _due in rows:
         steps[status] += count
-    targets = Target.objects.visible_to(user).filter(run=run).aggregate(
-        accounts=Count("pk", distinct=True),
-        tenants=Count("account__tenant", distinct=True),
-        troubled=Count("account__tenant", distinct=True, filter=Q(steps__status__in=FOR_A_PERSON)),
+    targets = (
+        Target.objects.visible_to(user)
+        .filter(run=run)
+        .aggregate(
+            accounts=Count("pk", distinct=True),
+            tenants=Count("account__tenant", distinct=True),
+            troubled=Count("account__tenant", distinct=True, filter=Q(steps__status__in=FOR_A_PERSON)),
+        )
     )
     return Progress(
         state=run_state(
@@ -237,7 +244,8 @@ def tenants_in(run: Run, user: Any) -> Any:
     """The tenants of a run with their counts, those that need a person first: a queryset to page through."""
     second = Q(steps__kind=StepKind.SECOND_LOOK)
     return (
-        Target.objects.visible_to(user).filter(run=run)
+        Target.objects.visible_to(user)
+        .filter(run=run)
         .values("account__tenant_id", "account__tenant__default_domain", "account__tenant__customer__name")
         .annotate(
             **condition_counts("steps"),
@@ -255,7 +263,8 @@ def with_accounts(rows: Iterable[dict[str, Any]], run: Run, user: Any) -> list[T
     found = (
         Target.objects.visible_to(user)
         .filter(run=run, account__tenant__in=[r["account__tenant_id"] for r in rows])
-        .select_related("account").prefetch_related("steps__method", "steps__waived_by")
+        .select_related("account")
+        .prefetch_related("steps__method", "steps__waived_by")
         .order_by("position")
     )
     targets: defaultdict[UUID, list[TargetProgress]] = defaultdict(list)
@@ -324,13 +333,15 @@ def run_rows(runs: Iterable[Run], user: Any) -> list[RunRow]:
     """The runs of one page, with the state of the part that `user` sees; one query for all of them."""
     runs = list(runs)
     counted = (
-        Step.objects.visible_to(user).filter(target__run__in=[r.pk for r in runs])
+        Step.objects.visible_to(user)
+        .filter(target__run__in=[r.pk for r in runs])
         .values("target__run_id")
         .annotate(
             **condition_counts(""),
             accounts=Count("target", distinct=True),
             second_look_at=Max("due_at", filter=Q(kind=StepKind.SECOND_LOOK)),
-        ).order_by()
+        )
+        .order_by()
     )
     counts = {r["target__run_id"]: r for r in counted}
     empty: dict[str, Any] = dict.fromkeys([*condition_counts(""), "accounts"], 0)
@@ -349,6 +360,8 @@ def run_rows(runs: Iterable[Run], user: Any) -> list[RunRow]:
 def runs_seen_by(user: Any) -> Any:
     """Newest first, with who asked and who left."""
     return (
-        Run.objects.visible_to(user).select_related("requested_by")
-        .prefetch_related("offboardings__technician").order_by("-started_at")
+        Run.objects.visible_to(user)
+        .select_related("requested_by")
+        .prefetch_related("offboardings__technician")
+        .order_by("-started_at")
     )

@@ -63,7 +63,8 @@ class NewPasswordForm(HouseForm):
 
 class SetUpForm(NewPasswordForm):
     reseller_name = forms.CharField(
-        label=_("Name of the reseller"), max_length=200, help_text=_("Your company: the one that looks after customers.")
+        label=_("Name of the reseller"), max_length=200,
+        help_text=_("Your company: the one that looks after customers."),
     )
     name = forms.CharField(
         label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"})

@@ -39,9 +39,13 @@ def _decide(request: HttpRequest, technician: Technician) -> HttpResponse:
             request, technician, trouble=str(trouble), status=403 if isinstance(trouble, NotPermitted) else 422
         )
     if _promised(request) not in (None, size_of(run)):
-        messages.warning(request, _(
-            "Something changed between the preview and your decision, so the plan was made again. "
-            "What is below is what was decided."))
+        messages.warning(
+            request,
+            _(
+                "Something changed between the preview and your decision, so the plan was made again. "
+                "What is below is what was decided."
+            ),
+        )
     return redirect("tenants:run", run.pk)
 
 

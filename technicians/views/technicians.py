@@ -69,14 +69,13 @@ def assign(request: HttpRequest, technician_id: UUID) -> HttpResponse:
         return _page(request, found, form)
     given = form.cleaned_data
     try:
-        assigning.assign(
-            found, given["account"], by=reader(request), reason=given["reason"], until_at=given["until"]
-        )
+        assigning.assign(found, given["account"], by=reader(request), reason=given["reason"], until_at=given["until"])
     except BadInput as wrong:
         form.add_error(None, str(wrong))
         return _page(request, found, form)
-    messages.success(request, _("%(account)s is assigned to %(name)s from now on.")
-                     % {"account": given["account"], "name": found})
+    messages.success(
+        request, _("%(account)s is assigned to %(name)s from now on.") % {"account": given["account"], "name": found}
+    )
     return redirect("technicians:detail", found.pk)
 
 
@@ -86,10 +85,14 @@ def end_assignment(request: HttpRequest, assignment_id: UUID) -> HttpResponse:
     seen = Assignment.objects.visible_to(request.user).select_related("account", "technician")
     found: Assignment = get_object_or_404(seen, pk=assignment_id)
     assigning.end_assignment(found, by=reader(request))
-    messages.warning(request, _(
-        "%(account)s is taken from %(name)s inside Latchkey. At Microsoft nothing was changed: "
-        "the authenticator and a password that was seen still work there.")
-        % {"account": found.account, "name": found.technician})
+    messages.warning(
+        request,
+        _(
+            "%(account)s is taken from %(name)s inside Latchkey. At Microsoft nothing was changed: "
+            "the authenticator and a password that was seen still work there."
+        )
+        % {"account": found.account, "name": found.technician},
+    )
     return redirect("technicians:detail", found.technician_id)
 
 
@@ -98,8 +101,10 @@ def end_assignment(request: HttpRequest, assignment_id: UUID) -> HttpResponse:
 def accounts_like(request: HttpRequest) -> HttpResponse:
     """Suggestions for the field that an account is typed into."""
     words = request.GET.get("account", "").strip()
-    found = SharedAccount.objects.visible_to(request.user).select_related("tenant__customer").filter(
-        user_principal_name__icontains=words
+    found = (
+        SharedAccount.objects.visible_to(request.user)
+        .select_related("tenant__customer")
+        .filter(user_principal_name__icontains=words)
     )
     return render(request, "technicians/_accounts_like.html", {"accounts": found[:SUGGESTIONS] if words else []})
 

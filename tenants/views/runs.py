@@ -59,9 +59,7 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
 @require_POST
 @needs("waive")
 def retry(request: HttpRequest, target_id: UUID) -> HttpResponse:
-    target = get_object_or_404(
-        Target.objects.visible_to(request.user).select_related("account__tenant"), pk=target_id
-    )
+    target = get_object_or_404(Target.objects.visible_to(request.user).select_related("account__tenant"), pk=target_id)
     try:
         count = retry_target(target, by=reader(request))
     except LatchkeyError as trouble:
@@ -87,8 +85,11 @@ def waive(request: HttpRequest, step_id: UUID) -> HttpResponse:
         except LatchkeyError as wrong:
             trouble, status = str(wrong), 403 if isinstance(wrong, NotPermitted) else 422
         else:
-            messages.success(request, _("The gap on %(account)s is accepted, and your reason is part of the evidence.")
-                             % {"account": step.target.account})
+            messages.success(
+                request,
+                _("The gap on %(account)s is accepted, and your reason is part of the evidence.")
+                % {"account": step.target.account},
+            )
             return redirect(_place(step.target))
     context = {"step": step, "reason": reason, "trouble": trouble, "back": _place(step.target)}
     return render(request, "tenants/runs/waive.html", context, status=status)

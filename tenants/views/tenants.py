@@ -78,19 +78,30 @@ def say_reading(request: HttpRequest, accounts: Iterable[SharedAccount]) -> None
     """Read these accounts of one tenant, and say in messages what came of it."""
     reading = observe_tenant(accounts, outside=outside())
     if reading.read:
-        messages.success(request, ngettext(
-            "Read %(count)d account just now.", "Read %(count)d accounts just now.", len(reading.read)
-        ) % {"count": len(reading.read)})
+        messages.success(
+            request,
+            ngettext("Read %(count)d account just now.", "Read %(count)d accounts just now.", len(reading.read))
+            % {"count": len(reading.read)},
+        )
     for account, problem in list(reading.problems.items())[:PROBLEMS_SAID]:
         messages.error(request, _("%(account)s was not read. %(problem)s") % {"account": account, "problem": problem})
     if len(reading.problems) > PROBLEMS_SAID:
-        messages.error(request, ngettext(
-            "%(count)d more account was not read.", "%(count)d more accounts were not read.",
-            len(reading.problems) - PROBLEMS_SAID
-        ) % {"count": len(reading.problems) - PROBLEMS_SAID})
+        messages.error(
+            request,
+            ngettext(
+                "%(count)d more account was not read.",
+                "%(count)d more accounts were not read.",
+                len(reading.problems) - PROBLEMS_SAID,
+            )
+            % {"count": len(reading.problems) - PROBLEMS_SAID},
+        )
     if reading.left:
-        messages.warning(request, ngettext(
-            "Microsoft asks for patience: %(count)d account is left. Try again in %(seconds)d seconds.",
-            "Microsoft asks for patience: %(count)d accounts are left. Try again in %(seconds)d seconds.",
-            len(reading.left),
-        ) % {"count": len(reading.left), "seconds": round(reading.retry_after) or 1})
+        messages.warning(
+            request,
+            ngettext(
+                "Microsoft asks for patience: %(count)d account is left. Try again in %(seconds)d seconds.",
+                "Microsoft asks for patience: %(count)d accounts are left. Try again in %(seconds)d seconds.",
+                len(reading.left),
+            )
+            % {"count": len(reading.left), "seconds": round(reading.retry_after) or 1},
+        )

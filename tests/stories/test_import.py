@@ -76,7 +76,9 @@ class WhenACustomerListIsImported(Desk):
         outcome = self.load("partner-center", self.FILE)
         assert counts(outcome) == (2, 0, 1, 0)
         assert set(Tenant.objects.values_list("default_domain", flat=True)) == {
-            "contoso.onmicrosoft.com", "fabrikam.onmicrosoft.com"}
+            "contoso.onmicrosoft.com",
+            "fabrikam.onmicrosoft.com",
+        }
 
     def test_the_same_file_again_changes_nothing_and_writes_nothing_down(self):
         self.load("partner-center", self.FILE)
@@ -114,7 +116,10 @@ class WhenACustomerListIsImported(Desk):
             f"{CONTOSO},,not a domain,,\n"
         )
         assert self.errors("partner-center", text) == [
-            (2, "Microsoft ID"), (3, "Microsoft ID"), (4, "Microsoft ID"), (5, "Company name"),
+            (2, "Microsoft ID"),
+            (3, "Microsoft ID"),
+            (4, "Microsoft ID"),
+            (5, "Company name"),
             (5, "Primary domain name"),
         ]
 
@@ -176,18 +181,28 @@ class WhenSharedAccountsAreImported(Desk):
         assert self.password(self.account()) == password
 
     def test_tenants_are_named_by_domain_or_by_id(self):
-        text = ACCOUNTS + self.row("a@x.example", self.domain.upper()) + self.row(
-            "b@x.example", str(self.contoso.directory_id))
+        text = (
+            ACCOUNTS
+            + self.row("a@x.example", self.domain.upper())
+            + self.row("b@x.example", str(self.contoso.directory_id))
+        )
         assert counts(self.load("accounts", text)) == (2, 0, 0, 0)
         assert {a.tenant_id for a in SharedAccount.objects.all()} == {self.contoso.pk}
 
     def test_everything_in_the_row_is_kept(self):
         object_id = str(uuid.uuid4())
-        self.load("accounts", ACCOUNTS + self.row(
-            object_id=object_id.upper(), owner="Petra", justification="Day to day", break_glass="Yes"))
+        self.load(
+            "accounts",
+            ACCOUNTS
+            + self.row(object_id=object_id.upper(), owner="Petra", justification="Day to day", break_glass="Yes"),
+        )
         account = self.account()
         assert (account.object_id, account.owner, account.justification, account.break_glass) == (
-            object_id, "Petra", "Day to day", True)
+            object_id,
+            "Petra",
+            "Day to day",
+            True,
+        )
 
     def test_the_same_file_again_makes_no_second_version(self):
         text = ACCOUNTS + self.row(password="Same-1", owner="Petra", break_glass="yes")
@@ -233,13 +248,20 @@ class WhenSharedAccountsAreImported(Desk):
             + self.row("D@X.example")
         )
         assert self.errors("accounts", text) == [
-            (2, "tenant"), (3, "user_principal_name"), (4, "object_id"), (5, "break_glass"),
+            (2, "tenant"),
+            (3, "user_principal_name"),
+            (4, "object_id"),
+            (5, "break_glass"),
             (7, "user_principal_name"),
         ]
 
     def test_a_domain_that_two_tenants_have_asks_for_the_id(self):
-        Tenant.objects.create(reseller=self.world.reseller, customer=self.contoso.customer,
-                              directory_id=uuid.uuid4(), default_domain=self.domain)
+        Tenant.objects.create(
+            reseller=self.world.reseller,
+            customer=self.contoso.customer,
+            directory_id=uuid.uuid4(),
+            default_domain=self.domain,
+        )
         (trouble,) = self.preview("accounts", ACCOUNTS + self.row()).plan.errors
         assert (trouble.line, trouble.column) == (2, "tenant")
         assert "tenant id" in trouble.message
@@ -257,8 +279,9 @@ class WhenSharedAccountsAreImported(Desk):
 
     def test_a_password_that_is_being_changed_is_an_error_of_its_row(self):
         account = self.world.account(self.contoso, "busy")
-        version = SecretVersion(reseller=self.world.reseller, secret=account.secret, number=2,
-                                status=SecretVersion.Status.UNVERIFIED)
+        version = SecretVersion(
+            reseller=self.world.reseller, secret=account.secret, number=2, status=SecretVersion.Status.UNVERIFIED
+        )
         version.sealed = self.world.outside.vault.seal(b"unproven", version.place)
         version.save()
         text = ACCOUNTS + self.row(account.user_principal_name, password="New-1")
@@ -341,8 +364,10 @@ class WhenAssignmentsAreImported(Desk):
         self.account = self.world.account(self.contoso)
 
     def row(self, from_: str = "", until: str = "", who: str = "", account: str = "") -> str:
-        return (f"{who or self.ana.email},{self.contoso.default_domain},"
-                f"{account or self.account.user_principal_name},{from_},{until},on the team\n")
+        return (
+            f"{who or self.ana.email},{self.contoso.default_domain},"
+            f"{account or self.account.user_principal_name},{from_},{until},on the team\n"
+        )
 
     def test_an_empty_beginning_is_now_and_an_empty_end_is_open(self):
         self.load("assignments", ASSIGNMENTS + self.row())
@@ -405,11 +430,14 @@ class WhenAuthenticatorsAreImported(Desk):
         self.account = self.world.account(self.contoso)
         assign(self.ana, self.account, by=self.owner, reason="on the team")
         self.method_id, _seed = self.world.cloud.register_software_oath(
-            str(self.contoso.directory_id), self.account.object_id)
+            str(self.contoso.directory_id), self.account.object_id
+        )
 
     def row(self, who: Technician | None = None, method: str = "", kind: str = "", label: str = "grey phone") -> str:
-        return (f"{(who or self.ana).email},{self.contoso.default_domain},{self.account.user_principal_name},"
-                f"{method or self.method_id},{kind},{label}\n")
+        return (
+            f"{(who or self.ana).email},{self.contoso.default_domain},{self.account.user_principal_name},"
+            f"{method or self.method_id},{kind},{label}\n"
+        )
 
     def observe(self) -> None:
         observe_account(self.account, outside=self.world.outside)

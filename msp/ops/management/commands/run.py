@@ -58,7 +58,7 @@ class Command(BaseCommand):
 
 
 def _words(step: dict[str, Any]) -> str:
-    told = [f"{StepKind(step['kind']).label}", step["method"] or "", StepState(step["state"]).label]
+    told = [str(StepKind(step["kind"]).label), step["method"] or "", str(StepState(step["state"]).label)]
     if step["seconds"] is not None:
         told.append(f"{step['seconds']} s")
     return "  ".join(part for part in [*told, step["problem"]] if part)
