@@ -29,8 +29,22 @@ class TotpDevice(ThrottlingMixin, Device):
     last_step = models.BigIntegerField(default=-1, help_text="The time step of the last code that was accepted")
 
     @property
+    def persistent_id(self) -> str:
+        """What a session remembers. django-otp reads the part behind the slash as a whole number, so it is one."""
+        return f"{self.model_label()}/{self.pk.int}"
+
+    @property
     def place(self) -> Place:
         return Place(str(self.user.reseller_id), "", "totp_seed", str(self.pk), 1)
+
+    @property
+    def persistent_id(self) -> str:
+        """What the session keeps. django-otp reads the id back as a whole number, which a UUID can be written as."""
+        return f"{self.model_label()}/{self.pk.int}"
+
+    def get_throttle_factor(self) -> float:
+        """Seconds to wait after the first wrong code; each further one doubles them."""
+        return 1.0
 
     def accepts(self, code: str, seed: bytes) -> bool:
         """Check a code against the seed, and burn it. Two requests with one code: one of them wins."""

@@ -30,7 +30,7 @@ from msp.access.actions import (
 )
 from msp.access.forms import CodeForm, NewPasswordForm, SignInForm
 from msp.access.fresh import is_fresh, remember_factor, vault
-from msp.access.middleware import next_door
+from msp.access.middleware import has_both_factors, next_door
 from msp.access.models import TotpDevice
 from msp.access.rights import reader
 from msp.errors import BadInput
@@ -125,14 +125,15 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "access/link_gone.html", status=HTTPStatus.GONE)
     if request.method == "GET":
         return render(request, "access/link.html", {"person": found.person})
-    if found.person is None:
+    person: Any = found.person
+    if person is None:
         request.session[SET_UP_LINK] = str(found.pk)
         return redirect("access:set_up")
-    if not found.person.is_active or not use_link(found):
+    if not person.is_active or not use_link(found):
         return render(request, "access/link_gone.html", status=HTTPStatus.GONE)
     logout(request)
-    _open_session(request, found.person)
-    device = TotpDevice.objects.filter(user=found.person, confirmed=True).first()
+    _open_session(request, person)
+    device = TotpDevice.objects.filter(user=person, confirmed=True).first()
     if device is None:
         return _onwards(request)
     # Whoever made the link has the server's command line, so for this one session it stands for the second factor.
@@ -177,7 +178,7 @@ def _keep_next(request: HttpRequest) -> None:
 
 
 def _is_inside(person: Any) -> bool:
-    return person.is_authenticated and person.is_verified() and person.has_usable_password()
+    return has_both_factors(person) and person.has_usable_password()
 
 
 def _may_change_own_keys(request: HttpRequest, door: str) -> bool:

@@ -50,7 +50,6 @@ class Importer:
         self.accounts = Accounts(by, self.tenants.values())
         self.passwords = _versions_of(self.accounts.all())
         self.new: list[NewAccount] = []
-        self.made: dict[tuple[Any, str], SharedAccount] = {}
         self.seen: dict[tuple[Any, str], int] = {}
 
     def planned(self) -> Plan:
@@ -58,7 +57,8 @@ class Importer:
             if line.number in self.tenants:
                 self._line(line, self.tenants[line.number])
         if self.new:
-            self.plan.first.append(self._add_all)
+            self.plan.first.append(
+                partial(add_accounts, self.new, by=self.by, outside=self.outside, source=SOURCE))
         return self.plan
 
     def _line(self, line: Line, tenant: Tenant) -> None:
@@ -131,12 +131,11 @@ class Importer:
 
     def _add(self, line: Line, tenant: Tenant, facts: dict[str, Any]) -> None:
         name, password = line.text("user_principal_name"), line.exact("password")
-        self.new.append(NewAccount(tenant, name, **facts))
+        self.new.append(NewAccount(tenant, name, **facts, password=password))
         detail = [_("with password") if password else _("without password")]
         if facts.get("break_glass"):
             detail.append(_("break-glass"))
-        act = partial(self._store_new, (tenant.pk, name.lower()), password) if password else None
-        self.plan.add(line.number, f"{name} ({tenant})", ", ".join(detail), *([act] if act else []))
+        self.plan.add(line.number, f"{name} ({tenant})", ", ".join(detail))
 
     def _compare(self, line: Line, account: SharedAccount, facts: dict[str, Any]) -> None:
         changes = {key: value for key, value in facts.items() if _differs(key, getattr(account, key), value)}
@@ -157,15 +156,6 @@ class Importer:
 
     def _opens_to(self, version: SecretVersion, password: str) -> bool:
         return self.outside.vault.open(bytes(version.sealed), version.place) == password.encode()
-
-    # What the rows do when the import is carried out.
-
-    def _add_all(self) -> None:
-        for account in add_accounts(self.new, by=self.by):
-            self.made[account.tenant_id, account.user_principal_name.lower()] = account
-
-    def _store_new(self, key: tuple[Any, str], password: str) -> None:
-        store_password(self.made[key], password, by=self.by, outside=self.outside, source=SOURCE)
 
     def _change(self, account: SharedAccount, changes: dict[str, Any], password: str) -> None:
         if changes:

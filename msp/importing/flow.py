@@ -14,7 +14,7 @@ from msp.importing.accounts import ACCOUNTS
 from msp.importing.assignments import ASSIGNMENTS
 from msp.importing.authenticators import AUTHENTICATORS
 from msp.importing.partner_center import PARTNER_CENTER
-from msp.importing.preview import Kind, Outcome, Plan, Preview
+from msp.importing.preview import Kind, Outcome, Plan, Preview, nothing_to_do
 from msp.importing.reader import read
 from msp.importing.sheet import Trouble
 from msp.importing.technicians import TECHNICIANS
@@ -71,7 +71,7 @@ def _carry_out(plan: Plan) -> list[Trouble]:
     for act in plan.first:
         act()
     for row in plan.rows:
-        if (reason := _refused(row.act)) is not None:
+        if row.act is not nothing_to_do and (reason := _refused(row.act)) is not None:
             refused[row.line] = Trouble(row.line, "", reason)
     plan.rows = [row for row in plan.rows if row.line not in refused]
     return list(refused.values())

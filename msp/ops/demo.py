@@ -27,8 +27,20 @@ from tenants.actions.store_password import store_password
 from tenants.models import Customer, Reseller, SharedAccount, Tenant, TenantGroup
 
 OWNER = "morgan@northwind.example"
-NAMES = ("Ana Ruiz", "Ben Okafor", "Chloe Martin", "Dilan Kaya", "Emma Lind", "Farid Haddad", "Grace Kim", "Hugo Silva",
-         "Ines Costa", "Jonas Berg", "Kira Novak", "Liam Byrne")
+NAMES = (
+    "Ana Ruiz",
+    "Ben Okafor",
+    "Chloe Martin",
+    "Dilan Kaya",
+    "Emma Lind",
+    "Farid Haddad",
+    "Grace Kim",
+    "Hugo Silva",
+    "Ines Costa",
+    "Jonas Berg",
+    "Kira Novak",
+    "Liam Byrne",
+)
 LEAVER = 0
 """The first technician holds every account, so that her departure touches all of them."""
 
@@ -71,7 +83,7 @@ def cloud_of_the_demo() -> RemoteCloud:
 def fill(cloud: RemoteCloud, outside: Outside, *, tenants: int, technicians: int, seed: int) -> DemoCast:
     """Build the cloud, let it trust our credential, and enter everything in Latchkey."""
     built = cloud.build(tenants=tenants, technicians=technicians, seed=seed, everywhere=LEAVER)
-    cloud.register_app(settings.MICROSOFT["client_id"], certificate_pem=_certificate())
+    cloud.register_app(settings.MICROSOFT["client_id"], certificate_pem=public_certificate())
     cloud.consent(settings.MICROSOFT["client_id"])
     owner, people = _people(technicians, outside)
     accounts = _customers(built, owner, outside)
@@ -83,12 +95,12 @@ def fill(cloud: RemoteCloud, outside: Outside, *, tenants: int, technicians: int
     return DemoCast(owner, people, tuple(accounts))
 
 
-def _certificate() -> str:
+def public_certificate() -> str:
     """The public half only: the private key stays with Latchkey."""
     pem = Path(settings.MICROSOFT["client_certificate"]).read_bytes()
-    return x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERTIFICATE") :]).public_bytes(
-        Encoding.PEM
-    ).decode()
+    return (
+        x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERTIFICATE") :]).public_bytes(Encoding.PEM).decode()
+    )
 
 
 @transaction.atomic
@@ -121,14 +133,16 @@ def _customers(built: dict[str, Any], owner: Technician, outside: Outside) -> li
             group.tenants.add(tenant)
         for shown in company["accounts"]:
             account = SharedAccount.objects.create(
-                reseller=owner.reseller, tenant=tenant, user_principal_name=shown["upn"],
-                object_id=shown["object_id"], display_name=shown["display_name"], owner="Petra Wolf",
+                reseller=owner.reseller,
+                tenant=tenant,
+                user_principal_name=shown["upn"],
+                object_id=shown["object_id"],
+                display_name=shown["display_name"],
+                owner="Petra Wolf",
                 justification="Daily administration of the customer's Microsoft 365",
             )
             store_password(account, shown["password"], by=owner, outside=outside, source="imported")
-            phones = tuple(
-                HeldPhone(h["technician"], h["method_id"], h["seed"]) for h in shown["holders"] if h["seed"]
-            )
+            phones = tuple(HeldPhone(h["technician"], h["method_id"], h["seed"]) for h in shown["holders"] if h["seed"])
             made.append(DemoAccount(account, company["id"], shown["password"], phones))
     return made
 
@@ -151,6 +165,9 @@ def _authenticators(
             assign(people[index], made.account, by=owner, reason="Looks after this customer")
         for holder in described["holders"]:
             bind_authenticator(
-                methods[holder["method_id"]], people[holder["technician"]], by=owner,
-                proof=Authenticator.Proof.IMPORTED, label=holder["label"],
+                methods[holder["method_id"]],
+                people[holder["technician"]],
+                by=owner,
+                proof=Authenticator.Proof.IMPORTED,
+                label=holder["label"],
             )

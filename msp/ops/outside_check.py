@@ -48,9 +48,7 @@ def sign_in_as_the_leaver(cast: DemoCast, cloud: RemoteCloud) -> dict[str, str]:
         return dict(pool.map(one, cast.accounts))
 
 
-def ask_everything(
-    cast: DemoCast, cloud: RemoteCloud, sessions: dict[str, str], outside: Outside
-) -> list[Verdict]:
+def ask_everything(cast: DemoCast, cloud: RemoteCloud, sessions: dict[str, str], outside: Outside) -> list[Verdict]:
     """After the departure: one verdict for each account."""
 
     def one(made: DemoAccount) -> Verdict:
@@ -88,8 +86,9 @@ def _ask(made: DemoAccount, cast: DemoCast, cloud: RemoteCloud, session: str, ou
 
 def _fetched(cast: DemoCast, made: DemoAccount, technician: int, outside: Outside) -> str:
     """The password as the colleague gets it: revealed by Latchkey, and recorded."""
-    shown = reveal_password(cast.technicians[technician], made.account, reason="check after the departure",
-                            outside=outside)
+    shown = reveal_password(
+        cast.technicians[technician], made.account, reason="check after the departure", outside=outside
+    )
     return shown[-1].password
 
 

@@ -23,7 +23,7 @@ from msp.ops import places
 from msp.ops.processes import Child, Service, ServiceTrouble, explain
 
 DATABASE = "latchkey"
-EXTENSIONS = ("btree_gist", "pg_trgm")
+EXTENSIONS = ("btree_gist",)
 MAX_CONNECTIONS = 300
 WITHOUT_SYNC = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.access.fresh import is_fresh
+from msp.access.middleware import has_both_factors
 
 
 class Item(NamedTuple):
@@ -27,7 +29,7 @@ class Item(NamedTuple):
 def page(request: HttpRequest) -> dict[str, Any]:
     """`navigation` (only what the role may see), `version`, `times_in`, `factor_is_fresh`."""
     user: Any = getattr(request, "user", None)
-    inside = user is not None and user.is_authenticated and user.is_verified()
+    inside = has_both_factors(user)
     return {
         "navigation": _navigation(request, user) if inside else [],
         "version": version(),
@@ -56,4 +58,4 @@ def _navigation(request: HttpRequest, user: Any) -> list[Item]:
         ("import", _("Import"), "import:start", "import", name.startswith("import:")),
     ]
     return [Item(label, reverse(url), icon, here) for right, label, url, icon, here in places
-            if not right or user.may(right)]
+            if (not right or user.may(right)) and (right != "import" or find_spec("msp.web.import_urls"))]

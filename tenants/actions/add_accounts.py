@@ -1,25 +1,30 @@
-"""Put shared accounts under Latchkey's care."""
+"""Put shared accounts under Latchkey's care, with the passwords that are known."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.errors import BadInput, NotPermitted
 from msp.ledger.record import record
-from tenants.models import SharedAccount, Tenant
+from tenants.models import Secret, SecretVersion, SharedAccount, Tenant
 
 if TYPE_CHECKING:
+    from msp.outside import Outside
     from technicians.models import Technician
 
 
 @dataclass(frozen=True)
 class NewAccount:
-    """A directory user that several technicians use. `object_id` may be "": the first reading finds it."""
+    """A directory user that several technicians use.
+
+    `object_id` may be "": the first reading finds it. So may `password`: then Latchkey does not know it yet.
+    """
 
     tenant: Tenant
     user_principal_name: str
@@ -27,11 +32,17 @@ class NewAccount:
     owner: str = ""
     justification: str = ""
     break_glass: bool = False
+    password: str = field(default="", repr=False)
 
 
 @transaction.atomic
-def add_accounts(new: Sequence[NewAccount], *, by: Technician) -> list[SharedAccount]:
-    """All of them or none, without passwords. Raises NotPermitted, BadInput (one is here already), LedgerClosed."""
+def add_accounts(
+    new: Sequence[NewAccount], *, by: Technician, outside: Outside, source: str
+) -> list[SharedAccount]:
+    """All of them or none. `source` says where the passwords come from; they are sealed byte for byte.
+
+    Raises NotPermitted, BadInput (one is here already), LedgerClosed.
+    """
     if not by.may("import"):
         raise NotPermitted(_("Your role may not add shared accounts; nothing was changed."))
     seen = set(Tenant.objects.visible_to(by).filter(pk__in={n.tenant.pk for n in new}).values_list("pk", flat=True))
@@ -68,4 +79,37 @@ def add_accounts(new: Sequence[NewAccount], *, by: Technician) -> list[SharedAcc
             owner=account.owner,
             break_glass=account.break_glass,
         )
+    passwords = [(a, n.password) for a, n in zip(accounts, new, strict=True) if n.password]
+    _seal_first_versions(passwords, by=by, outside=outside, source=source)
     return accounts
+
+
+def _seal_first_versions(
+    passwords: Sequence[tuple[SharedAccount, str]], *, by: Technician, outside: Outside, source: str
+) -> None:
+    """Nobody else knows these accounts yet, so nothing has to be locked or compared (`store_password` does both)."""
+    versions, now = [], timezone.now()
+    for account, password in passwords:
+        secret = Secret(reseller_id=account.reseller_id, account=account)
+        version = SecretVersion(
+            reseller_id=account.reseller_id,
+            secret=secret,
+            number=1,
+            status=SecretVersion.Status.CURRENT,
+            current_from=now,
+            source=source,
+        )
+        version.sealed = outside.vault.seal(password.encode(), version.place)
+        versions.append(version)
+    Secret.objects.bulk_create([version.secret for version in versions], batch_size=1000)
+    SecretVersion.objects.bulk_create(versions, batch_size=1000)
+    for account, _password in passwords:
+        record(
+            "password.stored",
+            reseller_id=account.reseller_id,
+            actor=by,
+            tenant_id=account.tenant_id,
+            account_id=account.pk,
+            version=1,
+            source=source,
+        )

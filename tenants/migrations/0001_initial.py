@@ -5,7 +5,7 @@ import django.db.models.functions.text
 import django.utils.timezone
 import uuid
 from django.conf import settings
-from django.contrib.postgres.operations import BtreeGistExtension, TrigramExtension
+from django.contrib.postgres.operations import BtreeGistExtension
 from django.db import migrations, models
 
 
@@ -19,7 +19,6 @@ class Migration(migrations.Migration):
 
     operations = [
         BtreeGistExtension(),
-        TrigramExtension(),
         migrations.CreateModel(
             name='SharedAccount',
             fields=[

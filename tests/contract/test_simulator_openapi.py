@@ -120,7 +120,7 @@ class EveryKindOfMethod:
         assert shown["device"]["serialNumber"] == "TOTP-0001"
 
 
-class AnswersAboutTheUser:
+class TheAnswersAboutTheUser:
     SELECT = (
         "id,userPrincipalName,displayName,accountEnabled,userType,onPremisesSyncEnabled,"
         "lastPasswordChangeDateTime,signInSessionsValidFromDateTime,passwordPolicies"

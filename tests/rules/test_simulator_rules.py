@@ -46,7 +46,7 @@ class ANewPassword:
         assert not rules.password_is_complex(password)
 
 
-class WhoMayResetAPassword:
+class TheRightToResetAPassword:
     @pytest.mark.parametrize(
         ("caller", "target", "allowed"),
         [

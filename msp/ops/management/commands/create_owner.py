@@ -24,9 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--minutes", type=int, choices=range(1, 1441), metavar="1-1440", default=60)
         parser.add_argument("--base", default="", help="the address of this installation, as a browser reaches it")
 
-    def handle(
-        self, *, email: str, name: str, reseller: str, minutes: int, base: str, **options: Any
-    ) -> None:
+    def handle(self, *, email: str, name: str, reseller: str, minutes: int, base: str, **options: Any) -> None:
         if not connection.introspection.table_names():
             call_command("migrate", interactive=False, verbosity=0)
         try:

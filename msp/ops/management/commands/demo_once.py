@@ -53,7 +53,8 @@ class Command(BaseCommand):
             verdicts = outside_check.ask_everything(cast, cloud, sessions, outside())
         write_evidence(run, evidence_dir)
         result = _result(run, verdicts, seconds, requests, evidence_dir) | {
-            "tenants": tenants, "technicians": technicians
+            "tenants": tenants,
+            "technicians": technicians,
         }
         self._show(result, verdicts, as_json=json)
         good = (RunState.CLEAN, RunState.CLEAN_SO_FAR)
@@ -67,8 +68,10 @@ class Command(BaseCommand):
             counted = Run.objects.with_counts().get(pk=run.pk)
             left = counted.under_way
             if left != shown:
-                self._say(f"{counted.steps_in_all - counted.second_looks - left} of "
-                          f"{counted.steps_in_all - counted.second_looks} steps done")
+                self._say(
+                    f"{counted.steps_in_all - counted.second_looks - left} of "
+                    f"{counted.steps_in_all - counted.second_looks} steps done"
+                )
                 shown = left
             if counted.state != RunState.RUNNING:
                 return
@@ -107,9 +110,7 @@ def _requests(log: list[dict[str, Any]]) -> int:
     return sum(not entry["in_batch"] and any(part in entry["path"] for part in ours) for entry in log)
 
 
-def _result(
-    run: Run, verdicts: list[Verdict], seconds: float, requests: int, evidence_dir: Path
-) -> dict[str, Any]:
+def _result(run: Run, verdicts: list[Verdict], seconds: float, requests: int, evidence_dir: Path) -> dict[str, Any]:
     facts = run_as_facts(run)
     return {
         "accounts": len(verdicts),

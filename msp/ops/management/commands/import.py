@@ -51,7 +51,8 @@ class Command(BaseCommand):
             self._show(shown, errors, preview=preview, imported=imported)
         if errors and not partial:
             raise CommandError(
-                f"{len(errors)} rows have errors, so nothing is imported. Mend them, or leave them out with --partial.")
+                f"{len(errors)} rows have errors, so nothing is imported. Mend them, or leave them out with --partial."
+            )
 
     def _show(self, shown: Preview, errors: list[Trouble], *, preview: bool, imported: bool) -> None:
         if shown.guessed:
@@ -71,7 +72,8 @@ class Command(BaseCommand):
         would = "" if imported else "would be "
         self.stdout.write(
             f"{counts['add']} {would}added, {counts['change']} {would}changed, {counts['same']} unchanged, "
-            f"{len(errors)} with errors.")
+            f"{len(errors)} with errors."
+        )
 
 
 def _bytes_of(file: str) -> bytes:

@@ -29,10 +29,16 @@ class Command(BaseCommand):
         outcome = observe_all(accounts, outside=outside())
         facts = _facts(list(accounts.all()), {a.pk: problem for a, problem in outcome.problems.items()})
         if json:
-            self.stdout.write(dumps({
-                "read": len(outcome.read), "failed": len(outcome.problems), "accounts": facts,
-                "unknown_methods": sum(account["unknown"] for account in facts),
-            }))
+            self.stdout.write(
+                dumps(
+                    {
+                        "read": len(outcome.read),
+                        "failed": len(outcome.problems),
+                        "accounts": facts,
+                        "unknown_methods": sum(account["unknown"] for account in facts),
+                    }
+                )
+            )
         else:
             self._show(facts)
         if outcome.problems:
@@ -66,10 +72,14 @@ def _facts(accounts: list[SharedAccount], problems: dict[Any, str]) -> list[dict
     present = Method.objects.present().personal().filter(account__in=accounts)
     for method in present.select_related("authenticator__technician"):
         bound = getattr(method, "authenticator", None)
-        methods[method.account_id].append({
-            "id": method.directory_id, "kind": method.kind, "label": method.label,
-            "holder": bound.technician.email if bound else None,
-        })
+        methods[method.account_id].append(
+            {
+                "id": method.directory_id,
+                "kind": method.kind,
+                "label": method.label,
+                "holder": bound.technician.email if bound else None,
+            }
+        )
     return [
         {
             "tenant": str(account.tenant),

@@ -66,13 +66,15 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{account['tenant']}  {account['account']}: "
                 f"{'password changed' if account['password_rotated'] else 'password stays'}, "
-                f"{len(account['methods_to_go'])} authenticators go, {len(account['who_stays'])} people stay")
+                f"{len(account['methods_to_go'])} authenticators go, {len(account['who_stays'])} people stay"
+            )
             for hold in account["holds"]:
                 self.stdout.write(f"    held back: {hold}")
         self.stdout.write(
             f"{leaver}: {facts['accounts']} accounts in {facts['tenants']} tenants, {facts['methods_to_go']} "
             f"authenticators go, {facts['passwords_to_rotate']} passwords change, {facts['held_back']} accounts held "
-            f"back, about {facts['expected_seconds']} s. Nothing was changed.")
+            f"back, about {facts['expected_seconds']} s. Nothing was changed."
+        )
 
     def _show(self, facts: dict[str, Any]) -> None:
         for account in facts["accounts_detail"]:
@@ -82,7 +84,8 @@ class Command(BaseCommand):
                     self.stdout.write(f"    {step['kind']}: {step['state']}. {step['problem']}")
         counts = ", ".join(f"{count} {state}" for state, count in facts["steps"].items())
         self.stdout.write(
-            f"Run {facts['id']}: {facts['state']}; {facts['accounts']} accounts; steps: {counts or 'none'}.")
+            f"Run {facts['id']}: {facts['state']}; {facts['accounts']} accounts; steps: {counts or 'none'}."
+        )
         if facts["second_look_at"]:
             self.stdout.write(f"Second look at {facts['second_look_at']}.")
 
