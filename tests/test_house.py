@@ -201,9 +201,7 @@ class EveryAddress:
 
 class EveryTemplate:
     def test_is_shown_by_a_view_or_is_part_of_another(self):
-        named = (
-            source.templates_named_by_code() | source.templates_named_by_templates() | source.NAMED_BY_DJANGO
-        )
+        named = source.templates_named_by_code() | source.templates_named_by_templates() | source.NAMED_BY_DJANGO
         assert source.templates() - named == set()
 
     def test_that_is_named_is_there(self):

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from msp.simulator.server import Simulator
 from tenants.models import Target
 from tenants.plans import RunState, StepKind, StepState
+from tests.support.celery_worker import database_url
 from tests.support.stage import build_world
 from tests.support.world import World
 
@@ -53,17 +53,11 @@ def kill_a_worker(world: World, target: Target, milestone: str, credential: Path
             "graph_url": world.simulator.url, "ca_bundle": str(world.simulator.ca_path), "timeout_seconds": 10,
         },
     }  # fmt: skip
-    database = connection.settings_dict
     environment = os.environ | {
-        "DATABASE_URL": f"postgres:///{database['NAME']}?host={database['HOST']}&user={database['USER']}",
+        "DATABASE_URL": database_url(),
         "LATCHKEY_LEASE_SECONDS": str(LEASE_SECONDS),
         "DJANGO_SETTINGS_MODULE": "msp.settings",
     }
-    if database["HOST"] and not database["HOST"].startswith("/"):
-        environment["DATABASE_URL"] = (
-            f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT'] or 5432}/"
-            f"{database['NAME']}"
-        )
     worker = subprocess.run(
         [sys.executable, "-m", "tests.support.doomed_worker"], input=json.dumps(told), text=True, env=environment,
         capture_output=True, timeout=60, check=False,
