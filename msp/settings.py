@@ -137,6 +137,8 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [("tabler", env.package_directory("jazzy_tabler") / "static" / "vendor" / "tabler")]
 STATIC_ROOT = Path(env.text("LATCHKEY_STATIC") or LATCHKEY_HOME / "static")
 WHITENOISE_USE_FINDERS = True
+# An uploaded list may hold passwords: it stays in memory and is never written to a temporary file.
+FILE_UPLOAD_HANDLERS = ["msp.web.uploads.InMemoryOnly"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

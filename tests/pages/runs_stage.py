@@ -23,7 +23,7 @@ class Office:
         self.owner = self.person("Olga", Role.OWNER)
 
     def person(self, name: str, role: str = Role.TECHNICIAN, **facts: Any) -> Technician:
-        person = create_technician(
+        return create_technician(
             reseller=self.reseller,
             email=f"{name.lower().replace(' ', '.')}@{self.word}.example",
             name=name,
@@ -31,9 +31,6 @@ class Office:
             by=None,
             **facts,
         )
-        person.set_password(uuid.uuid4().hex)
-        person.save()
-        return person
 
     def tenant(self, name: str) -> Tenant:
         customer = Customer.objects.create(reseller=self.reseller, name=name)

@@ -1,0 +1,138 @@
+"""Two resellers with the same cast, for the tests that walk every address: who sees what, and who must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.urls import reverse
+
+from msp import outside as composition
+from msp.access import fresh
+from technicians.actions.assign import assign
+from technicians.actions.enrol import begin_enrolment
+from technicians.models import Role, Technician
+from tenants.models import SharedAccount, Step, Tenant, TenantGroup
+from tenants.plans import StepState
+from tests.support.source import Address
+from tests.support.world import World, found_reseller
+
+ROLES = ("owner", "manager", "scoped manager", "technician", "auditor", "customer contact")
+NARROW = ("scoped manager", "technician", "customer contact")
+"""Those who do not see every tenant of their reseller."""
+
+
+@dataclass
+class Corner:
+    """One tenant and an object of every kind in it: what an address can name, by the name of its parameter.
+
+    `word` stands in the name of everything here, so that a page which shows a bit of it can be caught.
+    """
+
+    word: str
+    tenant: Tenant
+    account: SharedAccount
+    objects: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Side:
+    """One reseller: a corner that everybody of it may see, one that the narrow roles may not, and the people."""
+
+    here: Corner
+    hidden: Corner
+    people: dict[str, Technician]
+
+
+def make_side(world: World, here: str, hidden: str) -> Side:
+    tess = world.technician(f"Tess-{here}")
+    seen = make_corner(world, here, enrols=tess)
+    unseen = make_corner(world, hidden, enrols=world.technician(f"Hugo-{hidden}"))
+    group = TenantGroup.objects.create(reseller=world.reseller, name=f"Group {here}")
+    group.tenants.add(seen.tenant)
+    people = {
+        "owner": world.owner,
+        "manager": world.technician(f"Mo-{here}", Role.MANAGER),
+        "scoped manager": world.technician(f"Sia-{here}", Role.MANAGER, groups=[group]),
+        "technician": tess,
+        "auditor": world.technician(f"Aud-{here}", Role.AUDITOR),
+        "customer contact": world.technician(f"Carl-{here}", Role.CUSTOMER_CONTACT, customer=seen.tenant.customer),
+    }
+    for person in people.values():
+        person.set_password(f"only for {person.pk}")
+        person.save()
+    return Side(seen, unseen, people)
+
+
+def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
+    """A tenant whose account Lea leaves and Ben keeps, while `enrols` gets an authenticator of their own there."""
+    lea, ben = world.technician(f"Lea-{word}"), world.technician(f"Ben-{word}")
+    tenant = world.tenant(word)
+    account = world.account(tenant)
+    world.give(account, lea, ben)
+    assign(enrols, account, by=world.owner, reason=f"helps at {word}")
+    enrolment = begin_enrolment(enrols, account, by=world.owner, outside=world.outside)
+    run = world.offboard(lea, reason=f"left {word}").run
+    step = Step.objects.get(target__run=run, kind="remove_method")
+    step.advance(StepState.SENDING)
+    step.advance(StepState.REFUSED, problem=f"{word} says no.")
+    return Corner(word, tenant, account, {
+        "tenant_id": tenant.pk,
+        "account_id": account.pk,
+        "run_id": run.pk,
+        "target_id": step.target_id,
+        "step_id": step.pk,
+        "technician_id": ben.pk,
+        "assignment_id": ben.assignments.get().pk,
+        "enrolment_id": enrolment.pk,
+    })  # fmt: skip
+
+
+def another_reseller(world: World, name: str, owner_email: str) -> World:
+    """A stranger in the same cloud, who uses the same application and the same installation."""
+    reseller, owner = found_reseller(name, owner_email)
+    return World(world.simulator, world.outside, reseller, owner)
+
+
+def url_of(address: Address, objects: dict[str, Any]) -> str:
+    missing = set(address.parameters) - set(objects)
+    assert not missing, f"{address.route} names {sorted(missing)}: add such an object to make_corner"
+    return reverse(address.name, args=[objects[name] for name in address.parameters])
+
+
+def wrong_urls(address: Address, own: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
+    """The address with another's object in each place of its own, and in all of them."""
+    for name in address.parameters:
+        yield url_of(address, own | {name: other[name]})
+    if len(address.parameters) > 1:
+        yield url_of(address, other)
+
+
+@contextmanager
+def installed(settings: Any, world: World, credential: Path, home: Path) -> Iterator[None]:
+    """The pages use the same keys and the same cloud as the world does."""
+    simulator = world.simulator
+    settings.KEY_DIRECTORY = home / "keys"
+    settings.MICROSOFT = settings.MICROSOFT | {
+        "client_id": next(iter(world.cloud.apps)),
+        "client_certificate": str(credential),
+        "client_secret": "",
+        "login_url": simulator.url,
+        "graph_url": simulator.url,
+        "ca_bundle": str(simulator.ca_path),
+        "timeout_seconds": 10,
+    }
+    forget_composition()
+    try:
+        yield
+    finally:
+        forget_composition()
+
+
+def forget_composition() -> None:
+    """The bundle of ports is made once in a process; a test with other settings makes it anew."""
+    composition.outside.cache_clear()
+    fresh.vault.cache_clear()

@@ -1,0 +1,260 @@
+"""The walls: every address, walked by every role, with what is theirs, with what is out of scope, with a stranger's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from technicians.models.technician import RIGHTS
+from tests.pages.addresses import OPEN, SIGNED_IN, TABLE, Page, about_an_object, known
+from tests.pages.cast import (
+    NARROW,
+    ROLES,
+    Side,
+    another_reseller,
+    forget_composition,
+    installed,
+    make_side,
+    url_of,
+    wrong_urls,
+)
+from tests.support.source import Address
+from tests.support.visitor import Visitor
+from tests.support.world import World
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("GET", "POST")
+HTMX = {"HX-Request": "true"}
+WITH_A_SHEET = {"reports:access", "reports:leavers", "ledger:list"}
+
+
+
+@pytest.fixture
+def sides(world: World, credential: Path, tmp_path: Path, settings: Any) -> Iterator[tuple[Side, Side]]:
+    """Northwind with North (in everybody's scope) and Southpaw (in nobody's narrow scope); Tailspin is a stranger."""
+    with installed(settings, world, credential, tmp_path):
+        northwind = make_side(world, "North", "Southpaw")
+        tailspin = make_side(another_reseller(world, "Tailspin", "tom@tailspin.example"), "Tailspin", "Tallinn")
+        yield northwind, tailspin
+
+
+@pytest.fixture
+def northwind(sides: tuple[Side, Side]) -> Side:
+    return sides[0]
+
+
+@pytest.fixture
+def tailspin(sides: tuple[Side, Side]) -> Side:
+    return sides[1]
+
+
+def may(role: str, page: Page) -> bool:
+    name = {"scoped manager": "manager", "customer contact": "customer_contact"}.get(role, role)
+    return page.needs in (SIGNED_IN, OPEN) or page.needs in RIGHTS[name]
+
+
+def ask(visitor: Client, method: str, url: str, page: Page, **headers: str) -> Any:
+    """With a query or a form that would do something, were the object one's own."""
+    if method == "GET":
+        return visitor.get(f"{url}?{page.words}", headers=headers)
+    return visitor.post(url, page.form, headers=headers)
+
+
+def strangers_answers(visitor: Client, own: dict[str, Any], other: dict[str, Any], role: str) -> Iterator[str]:
+    """Every answer about another's object that tells more than 'there is no such page'."""
+    for address in about_an_object():
+        page = TABLE[address.name]
+        for url in wrong_urls(address, own, other):
+            for method in METHODS:
+                for headers in ({}, HTMX):
+                    expected = 404 if may(role, page) else 403
+                    if method not in page.methods:
+                        expected = 405
+                    got = ask(visitor, method, url, page, **headers).status_code
+                    if got != expected:
+                        yield f"{role}: {method} {address.name} answers {got} instead of {expected}"
+
+
+@pytest.mark.parametrize("role", ROLES)
+class EveryRole:
+    def test_finds_nothing_of_another_reseller(self, role: str, northwind: Side, tailspin: Side):
+        visitor = Visitor(northwind.people[role])
+        own = own_objects(role, northwind)
+        assert list(strangers_answers(visitor, own, tailspin.here.objects, role)) == []
+
+    def test_reads_no_word_of_another_reseller_on_any_page(self, role: str, northwind: Side, tailspin: Side):
+        words = (tailspin.here.word, tailspin.hidden.word)
+        assert list(pages_that_say(words, Visitor(northwind.people[role]), own_objects(role, northwind))) == []
+
+    def test_gets_an_answer_on_every_address_about_what_is_theirs(self, role: str, northwind: Side):
+        """Never an internal error; and whoever has the right finds the page."""
+        visitor = Visitor(northwind.people[role])
+        visitor.raise_request_exception = False
+        wrong = []
+        for address in known():
+            page = TABLE[address.name]
+            if address.name == "access:sign_out":
+                continue
+            url = url_of(address, own_objects(role, northwind) | {"token": "not-a-token"})
+            for method in METHODS:
+                got = ask(visitor, method, url, page).status_code
+                if got >= 500 or got not in answers_about_ones_own(role, address, method):
+                    wrong.append(f"{role}: {method} {address.name} answers {got}")
+        assert wrong == []
+
+
+def own_objects(role: str, side: Side) -> dict[str, Any]:
+    """A technician's own page is the only page of a person that a technician sees; so it is for a contact."""
+    if role in ("technician", "customer contact"):
+        return side.here.objects | {"technician_id": side.people[role].pk}
+    return side.here.objects
+
+
+def answers_about_ones_own(role: str, address: Address, method: str) -> set[int]:
+    page = TABLE[address.name]
+    if method not in page.methods:
+        return {405}
+    if not may(role, page):
+        return {403}
+    if page.needs == OPEN:
+        return {200, 302, 410, 422}
+    if address.name in SEVERAL_ANSWERS.get(role, {}):
+        return SEVERAL_ANSWERS[role][address.name]
+    return {200} if method == "GET" else {200, 302, 422}
+
+
+SEVERAL_ANSWERS: dict[str, dict[str, set[int]]] = {
+    # A departure concerns every tenant, so somebody who sees only some is told why not.
+    "scoped manager": {"technicians:offboard": {403}},
+}
+for _role in ROLES:
+    _answers = SEVERAL_ANSWERS.setdefault(_role, {})
+    # A shared password is shown to whoever has the account assigned, whatever the role.
+    _answers.setdefault("tenants:reveal", {200} if _role == "technician" else {403})
+    # The form names nobody, or somebody whom this reader does not see.
+    _answers.setdefault("technicians:enrol", {404})
+    # One hit opens at once.
+    _answers.setdefault("web:search", {200, 302})
+    if _role == "auditor":
+        # An auditor looks, and acts for nobody.
+        _answers |= {"technicians:enrol_finish": {403}, "technicians:enrol_cancel": {403}}
+
+
+@pytest.mark.parametrize("role", NARROW)
+class EveryNarrowRole:
+    def test_finds_nothing_out_of_scope(self, role: str, northwind: Side):
+        visitor = Visitor(northwind.people[role])
+        found = strangers_answers(visitor, own_objects(role, northwind), northwind.hidden.objects, role)
+        assert list(found) == []
+
+    def test_reads_no_word_of_what_is_out_of_scope_on_any_page(self, role: str, northwind: Side):
+        visitor = Visitor(northwind.people[role])
+        assert list(pages_that_say((northwind.hidden.word,), visitor, own_objects(role, northwind))) == []
+
+
+def pages_that_say(words: tuple[str, ...], visitor: Client, objects: dict[str, Any]) -> Iterator[str]:
+    """The pages, fragments and sheets in which one of the words stands."""
+    for address in known():
+        page = TABLE[address.name]
+        if page.needs == OPEN:
+            continue
+        url = url_of(address, objects)
+        methods = METHODS if address.name in WITH_A_SHEET or "evidence" in address.name else ("GET",)
+        for method in (m for m in methods if m in page.methods):
+            for headers in ({}, HTMX, HTMX | {"HX-Target": "list"}):
+                said = content_of(ask(visitor, method, url, page, **headers))
+                yield from (f"{method} {address.name} says {word}" for word in words if word.lower() in said)
+
+
+def content_of(answer: Any) -> str:
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return f"{answer.headers.get('Location', '')} {content.decode(errors='replace')}".lower()
+
+
+class TheOwner:
+    def test_reads_the_words_of_both_corners(self, northwind: Side):
+        """So that the tests above cannot pass because no page says anything."""
+        visitor = Visitor(northwind.people["owner"])
+        for word in (northwind.here.word, northwind.hidden.word):
+            said = set(pages_that_say((word,), visitor, northwind.here.objects))
+            for name in ("tenants:list", "tenants:run_list", "technicians:list", "reports:access", "ledger:list"):
+                assert f"GET {name} says {word}" in said
+            for name in WITH_A_SHEET:
+                assert f"POST {name} says {word}" in said
+
+
+class WhoIsNotSignedIn:
+    def test_is_led_to_the_sign_in_by_every_address(self, northwind: Side):
+        assert list(doors_that_lead_elsewhere(Client(), northwind, reverse("access:sign_in"))) == []
+
+
+class WhoHasGivenOnlyThePassword:
+    def test_is_led_to_the_code_by_every_address(self, northwind: Side):
+        owner = northwind.people["owner"]
+        Visitor(owner)
+        half = Client()
+        half.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+        assert list(doors_that_lead_elsewhere(half, northwind, reverse("access:code"))) == []
+
+    def test_is_led_to_the_set_up_of_a_second_factor_while_there_is_none(self, northwind: Side):
+        half = Client()
+        half.force_login(northwind.people["auditor"], backend="django.contrib.auth.backends.ModelBackend")
+        assert list(doors_that_lead_elsewhere(half, northwind, reverse("access:second_factor"))) == []
+
+
+def doors_that_lead_elsewhere(client: Client, side: Side, door: str) -> Iterator[str]:
+    """The same answer for what exists and for what does not, so that nothing is told."""
+    for address in known():
+        page = TABLE[address.name]
+        if page.needs == OPEN:
+            continue
+        for method in METHODS:
+            answer = ask(client, method, url_of(address, side.here.objects), page)
+            if answer.status_code != 302 or not answer["Location"].startswith(door):
+                yield f"{method} {address.name} answers {answer.status_code}"
+            answer = ask(client, method, url_of(address, side.here.objects), page, **HTMX)
+            if answer.status_code != 204 or answer.headers.get("HX-Redirect") != door:
+                yield f"{method} {address.name} answers a fragment with {answer.status_code}"
+
+
+class WhoHasLeft:
+    def test_is_out_on_every_address_in_the_same_second(self, northwind: Side, world: World):
+        tess = northwind.people["technician"]
+        visitor = Visitor(tess)
+        assert visitor.get(reverse("web:dashboard")).status_code == 200
+        world.offboard(tess)
+        assert list(doors_that_lead_elsewhere(visitor, northwind, reverse("access:sign_in"))) == []
+
+
+class WhenMicrosoftIsNotSetUpYet:
+    def test_no_page_breaks(self, northwind: Side, settings: Any):
+        """The first start: no application, no certificate."""
+        settings.MICROSOFT = settings.MICROSOFT | {"client_id": "", "client_certificate": "", "client_secret": ""}
+        forget_composition()
+        visitor = Visitor(northwind.people["owner"])
+        visitor.raise_request_exception = False
+        broken = []
+        for address in known():
+            page = TABLE[address.name]
+            url = url_of(address, northwind.here.objects | {"token": "not-a-token"})
+            for method in page.methods:
+                if address.name != "access:sign_out" and ask(visitor, method, url, page).status_code >= 500:
+                    broken.append(f"{method} {address.name}")
+        assert broken == []
+
+
+class WhenThereIsNothingYet:
+    def test_no_page_breaks(self, world: World, credential: Path, tmp_path: Path, settings: Any):
+        """An owner on the first day, with nobody and nothing."""
+        with installed(settings, world, credential, tmp_path):
+            visitor = Visitor(world.owner)
+            visitor.raise_request_exception = False
+            pages = [a for a in known() if not a.parameters and "GET" in TABLE[a.name].methods]
+            answers = {a.name: ask(visitor, "GET", reverse(a.name), TABLE[a.name]).status_code for a in pages}
+            assert {name: got for name, got in answers.items() if got >= 500} == {}
