@@ -125,6 +125,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# E-mail addresses are unique whatever their case: a database constraint on lower(email), which the check cannot see.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "templates" / "locale"]
@@ -155,6 +158,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "unacked_restore_interval": 10, "socket_timeout": 10}
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tenants.tasks.sweep", "schedule": float(env.number("LATCHKEY_SWEEP_SECONDS", 5))},
+    "tidy": {"task": "technicians.tasks.tidy", "schedule": 15 * 60.0},
 }
 
 # The app's own credential at Microsoft, and where Microsoft is.

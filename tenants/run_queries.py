@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import Count, Max, Q
 
 from msp.ledger.canonical import rfc3339
+from msp.microsoft.ports import MethodKind
 from tenants.models import Method, Run, Step, Target
 from tenants.models.run import FOR_A_PERSON, UNDER_WAY
 from tenants.plans import RunState, StepKind, StepState, run_state
@@ -127,16 +128,16 @@ class Progress:
     accounts: int
     tenants: int
     steps: dict[StepState, int]
+    """Without the second looks, which have a time of their own."""
     settled: int
+    second_looks: int
+    second_looks_taken: int
     second_look_at: dt.datetime | None
     tenants_for_a_person: int
 
     @property
     def in_all(self) -> int:
-        """Steps that a worker can finish now; the second looks have a time of their own."""
-        return sum(self.steps.values()) - self.second_looks
-
-    second_looks: int = 0
+        return sum(self.steps.values())
 
     @property
     def is_running(self) -> bool:
@@ -212,8 +213,9 @@ def progress_of(run: Run, user: Any) -> Progress:
     )
     rows = [(StepState(r["status"]), r["kind"] == StepKind.SECOND_LOOK, r["count"], r["due"]) for r in counted]
     steps: defaultdict[StepState, int] = defaultdict(int)
-    for status, _second, count, _due in rows:
-        steps[status] += count
+    for status, second, count, _due in rows:
+        if not second:
+            steps[status] += count
     targets = (
         Target.objects.visible_to(user)
         .filter(run=run)
@@ -227,7 +229,7 @@ def progress_of(run: Run, user: Any) -> Progress:
         state=run_state(
             under_way=sum(n for status, second, n, _due in rows if status in UNDER_WAY and not second),
             for_a_person=sum(n for status, _second, n, _due in rows if status in FOR_A_PERSON),
-            waived=steps[StepState.WAIVED],
+            waived=sum(n for status, _second, n, _due in rows if status == StepState.WAIVED),
             second_looks=sum(n for status, second, n, _due in rows if status in UNDER_WAY and second),
         ),
         accounts=targets["accounts"],
@@ -235,6 +237,7 @@ def progress_of(run: Run, user: Any) -> Progress:
         steps={state: steps[state] for state in StepState if steps[state]},
         settled=sum(n for status, second, n, _due in rows if status not in UNDER_WAY and not second),
         second_looks=sum(n for _status, second, n, _due in rows if second),
+        second_looks_taken=sum(n for status, second, n, _due in rows if second and status not in UNDER_WAY),
         second_look_at=max((due for _status, second, _n, due in rows if second and due), default=None),
         tenants_for_a_person=targets["troubled"],
     )
@@ -292,7 +295,12 @@ def method_changes(target: Target) -> list[MethodChange]:
     before, after = ({(m["directory_id"], m["kind"]): m for m in methods} for methods in readings)
     names = dict(Method.Kind.choices)
     return [
-        MethodChange(str(names.get(found["kind"], found["kind"])), found["label"], key in before, key in after)
+        MethodChange(
+            str(names.get(found["kind"], found["kind"])),
+            found["label"] or _mark(found),
+            key in before,
+            key in after,
+        )
         for key, found in {**after, **before}.items()
     ]
 
@@ -313,6 +321,11 @@ def size_of(run: Run) -> Size:
         methods=Count("pk", filter=Q(kind=StepKind.REMOVE_METHOD)),
     )
     return Size(**written)
+
+
+def _mark(method: dict[str, Any]) -> str:
+    """What tells two methods without a name apart; the password is only one, so it needs none."""
+    return "" if method["kind"] == MethodKind.PASSWORD else str(method["directory_id"])[-6:]
 
 
 # --- the list of runs --------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -95,9 +96,7 @@ def find_link(token: str) -> OneTimeLink | None:
 
 def find_set_up_link(link_id: str | None) -> OneTimeLink | None:
     """The link to the set-up page that a browser came by, if it is neither used nor expired."""
-    return OneTimeLink.objects.filter(
-        pk=link_id, person=None, used_at=None, expires_at__gt=timezone.now()
-    ).first()
+    return OneTimeLink.objects.filter(pk=link_id, person=None, used_at=None, expires_at__gt=timezone.now()).first()
 
 
 def use_link(link: OneTimeLink) -> bool:
@@ -133,3 +132,9 @@ def end_sign_ins(person: Any) -> None:
 
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
+
+
+def forget_links() -> int:
+    """Delete the links that nobody can use any more; says how many."""
+    gone, _rows = OneTimeLink.objects.filter(Q(expires_at__lte=timezone.now()) | Q(used_at__isnull=False)).delete()
+    return gone

@@ -38,7 +38,8 @@ class SignInForm(HouseForm):
 
 class CodeForm(HouseForm):
     code = forms.CharField(
-        label=_("Six-digit code"), max_length=7,
+        label=_("Six-digit code"),
+        max_length=7,
         widget=forms.TextInput(
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True, "class": "code"}
         ),
@@ -47,7 +48,9 @@ class CodeForm(HouseForm):
 
 class NewPasswordForm(HouseForm):
     password = forms.CharField(
-        label=_("New password"), strip=False, help_text=_("At least 12 characters; a few words are fine."),
+        label=_("New password"),
+        strip=False,
+        help_text=_("At least 12 characters; a few words are fine."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
@@ -63,12 +66,11 @@ class NewPasswordForm(HouseForm):
 
 class SetUpForm(NewPasswordForm):
     reseller_name = forms.CharField(
-        label=_("Name of the reseller"), max_length=200,
+        label=_("Name of the reseller"),
+        max_length=200,
         help_text=_("Your company: the one that looks after customers."),
     )
-    name = forms.CharField(
-        label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"})
-    )
+    name = forms.CharField(label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     email = forms.EmailField(
         label=_("Your e-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
     )

@@ -29,11 +29,6 @@ class TotpDevice(ThrottlingMixin, Device):
     last_step = models.BigIntegerField(default=-1, help_text="The time step of the last code that was accepted")
 
     @property
-    def persistent_id(self) -> str:
-        """What a session remembers. django-otp reads the part behind the slash as a whole number, so it is one."""
-        return f"{self.model_label()}/{self.pk.int}"
-
-    @property
     def place(self) -> Place:
         return Place(str(self.user.reseller_id), "", "totp_seed", str(self.pk), 1)
 
@@ -56,7 +51,11 @@ class TotpDevice(ThrottlingMixin, Device):
             return False
         step = totp.t()
         unused = type(self).objects.filter(pk=self.pk, last_step__lt=step)
-        return bool(unused.update(last_step=step))
+        if not unused.update(last_step=step):
+            return False
+        # django-otp saves the whole row when it resets its throttle: it must not write the old step back.
+        self.last_step = step
+        return True
 
 
 class OneTimeLink(models.Model):

@@ -197,9 +197,7 @@ def _asked_again(request: HttpRequest) -> HttpResponse:
 def _pending_device(request: HttpRequest) -> tuple[TotpDevice, bytes]:
     """The seed that this session is shown. Another session gets another one: nobody confirms a seed others saw."""
     person = reader(request)
-    pending = TotpDevice.objects.filter(
-        pk=request.session.get(PENDING_DEVICE), user=person, confirmed=False
-    ).first()
+    pending = TotpDevice.objects.filter(pk=request.session.get(PENDING_DEVICE), user=person, confirmed=False).first()
     if pending is not None:
         return pending, vault().open(bytes(pending.sealed), pending.place)
     device, seed = make_totp_device(person, vault=vault())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from msp.importing.lookup import Accounts, Tenants, guid, short
+from msp.importing.lookup import Accounts, Tenants, guid, quoted
 from msp.importing.preview import Kind, Plan
 from msp.importing.sheet import Column, Line, Sheet
 from tenants.actions.add_accounts import NewAccount, add_accounts
@@ -57,8 +57,7 @@ class Importer:
             if line.number in self.tenants:
                 self._line(line, self.tenants[line.number])
         if self.new:
-            self.plan.first.append(
-                partial(add_accounts, self.new, by=self.by, outside=self.outside, source=SOURCE))
+            self.plan.first.append(partial(add_accounts, self.new, by=self.by, outside=self.outside, source=SOURCE))
         return self.plan
 
     def _line(self, line: Line, tenant: Tenant) -> None:
@@ -78,10 +77,13 @@ class Importer:
         before = len(self.plan.errors)
         name, object_id = line.text("user_principal_name"), line.text("object_id").lower()
         if not USER_NAME.fullmatch(name) or len(name) > 256:
-            self.plan.error(line.number, "user_principal_name", _("%(name)s is no user name (name@domain).")
-                            % {"name": short(name) or "''"})
+            self.plan.error(
+                line.number,
+                "user_principal_name",
+                _("%(name)s is no user name (name@domain).") % {"name": quoted(name)},
+            )
         if object_id and guid(object_id) is None:
-            self.plan.error(line.number, "object_id", _("%(id)s is no object id.") % {"id": short(object_id)})
+            self.plan.error(line.number, "object_id", _("%(id)s is no object id.") % {"id": quoted(object_id)})
         break_glass = line.text("break_glass").casefold()
         if break_glass not in YES | NO:
             self.plan.error(line.number, "break_glass", _("Write yes or no."))
@@ -106,13 +108,22 @@ class Importer:
         """An object id is never anybody else's."""
         by_name, by_object = self.accounts.get(tenant, name), self.accounts.get(tenant, object_id)
         if by_object is not None and by_object is not by_name:
-            self.plan.error(line.number, "object_id", _(
-                "This is the directory user that is known here as %(name)s. If it was renamed, read the tenant "
-                "(observe): that brings the new name.") % {"name": by_object})
+            self.plan.error(
+                line.number,
+                "object_id",
+                _(
+                    "This is the directory user that is known here as %(name)s. If it was renamed, read the tenant "
+                    "(observe): that brings the new name."
+                )
+                % {"name": by_object},
+            )
         elif by_name is not None and by_name.object_id and by_name.object_id.lower() != object_id:
-            self.plan.error(line.number, "object_id", _(
-                "%(name)s is known here with another object id: it is not the same directory user.")
-                % {"name": by_name})
+            self.plan.error(
+                line.number,
+                "object_id",
+                _("%(name)s is known here with another object id: it is not the same directory user.")
+                % {"name": by_name},
+            )
 
     def _look_at_password(self, line: Line) -> None:
         password = line.exact("password")
@@ -124,8 +135,12 @@ class Importer:
         if len(password) > LONGEST_PASSWORD:
             warnings.append(_("The password is longer than Entra ID allows."))
         if self.sheet.guessed and not password.isascii():
-            warnings.append(_(
-                "The file is not Unicode, and the password has letters beyond ASCII: they may have been read wrongly."))
+            warnings.append(
+                _(
+                    "The file is not Unicode, and the password has letters beyond ASCII: they may have been read "
+                    "wrongly."
+                )
+            )
         for message in warnings:
             self.plan.warn(line.number, "password", message)
 
@@ -142,15 +157,19 @@ class Importer:
         password = line.exact("password")
         versions = self.passwords.get(account.pk, [])
         if password and any(v.status != SecretVersion.Status.CURRENT for v in versions):
-            self.plan.error(line.number, "password", _(
-                "The password of this account is being changed right now. Wait for that run, then import again."))
+            self.plan.error(
+                line.number,
+                "password",
+                _("The password of this account is being changed right now. Wait for that run, then import again."),
+            )
             return
         other = bool(password) and not any(self._opens_to(version, password) for version in versions)
         what = f"{account} ({account.tenant})"
         words = [*changes, *([_("password")] if other else [])]
         if words:
-            self.plan.change(line.number, what, ", ".join(words),
-                             partial(self._change, account, changes, password if other else ""))
+            self.plan.change(
+                line.number, what, ", ".join(words), partial(self._change, account, changes, password if other else "")
+            )
         else:
             self.plan.same(line.number, what)
 

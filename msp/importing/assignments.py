@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from msp.importing.lookup import Accounts, People, Tenants, short
+from msp.importing.lookup import Accounts, People, Tenants, quoted
 from msp.importing.preview import Kind, Plan
 from msp.importing.sheet import Column, Line, Sheet
 from technicians.actions.assign import assign
@@ -66,19 +66,28 @@ class Importer:
         if len(self.plan.errors) > before or person is None or account is None:
             return
         what = _("%(name)s on %(account)s (%(tenant)s)") % {
-            "name": person, "account": account, "tenant": account.tenant}
+            "name": person,
+            "account": account,
+            "tenant": account.tenant,
+        }
         clash = self._clash(person, account, starts, until_at)
         if clash is None:
             self._grant(line, what, person, account, from_at, until_at)
         elif self._is_it(clash, from_at, until_at):
             self.plan.same(line.number, what)
         elif clash.pk in self.lines_of:
-            self.plan.error(line.number, "account", _("Line %(line)d gives the same account for a part of that time.")
-                            % {"line": self.lines_of[clash.pk]})
+            self.plan.error(
+                line.number,
+                "account",
+                _("Line %(line)d gives the same account for a part of that time.") % {"line": self.lines_of[clash.pk]},
+            )
         else:
-            self.plan.error(line.number, "account", _(
-                "%(name)s has this account already, %(time)s. End that assignment first, or leave this row out.")
-                % {"name": person, "time": _words(clash.from_at, clash.until_at)})
+            self.plan.error(
+                line.number,
+                "account",
+                _("%(name)s has this account already, %(time)s. End that assignment first, or leave this row out.")
+                % {"name": person, "time": _words(clash.from_at, clash.until_at)},
+            )
 
     def _moment(self, line: Line, column: str) -> dt.datetime | None:
         text = line.text(column)
@@ -90,9 +99,12 @@ class Importer:
         except (ValueError, OverflowError):
             pass  # such as a 31st of June: said below, like every other text that is no time
         if text:
-            self.plan.error(line.number, column, _(
-                "%(text)s is no time. Write 2026-03-01, or 2026-03-01T08:00+01:00 with its zone.")
-                % {"text": short(text)})
+            self.plan.error(
+                line.number,
+                column,
+                _("%(text)s is no time. Write 2026-03-01, or 2026-03-01T08:00+01:00 with its zone.")
+                % {"text": quoted(text)},
+            )
         return None
 
     def _clash(
@@ -110,8 +122,13 @@ class Importer:
         return begins and held.until_at == until_at
 
     def _grant(
-        self, line: Line, what: str, person: Technician, account: SharedAccount,
-        from_at: dt.datetime | None, until_at: dt.datetime | None,
+        self,
+        line: Line,
+        what: str,
+        person: Technician,
+        account: SharedAccount,
+        from_at: dt.datetime | None,
+        until_at: dt.datetime | None,
     ) -> None:
         reason = line.text("reason")
         act = partial(assign, person, account, by=self.by, reason=reason, from_at=from_at, until_at=until_at)
@@ -120,9 +137,12 @@ class Importer:
         self.held[person.pk, account.pk].append(planned)
         self.lines_of[planned.pk] = line.number
         if not person.may("reveal"):
-            self.plan.warn(line.number, "technician", _(
-                "%(name)s is %(role)s, and that role shows no passwords: the assignment gives nothing.")
-                % {"name": person, "role": person.get_role_display()})
+            self.plan.warn(
+                line.number,
+                "technician",
+                _("%(name)s is %(role)s, and that role shows no passwords: the assignment gives nothing.")
+                % {"name": person, "role": person.get_role_display()},
+            )
 
 
 def plan(sheet: Sheet, *, by: Technician, outside: Outside) -> Plan:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from msp.importing.lookup import Accounts, People, Tenants, short
+from msp.importing.lookup import Accounts, People, Tenants, quoted
 from msp.importing.preview import Kind, Plan
 from msp.importing.reader import fold
 from msp.importing.sheet import Column, Line, Sheet
@@ -62,15 +62,23 @@ class Importer:
         if method is None:
             return
         what = _("%(method)s on %(account)s (%(tenant)s): %(name)s") % {
-            "method": method, "account": account, "tenant": account.tenant, "name": person}
+            "method": method,
+            "account": account,
+            "tenant": account.tenant,
+            "name": person,
+        }
         bound = getattr(method, "authenticator", None)
         earlier = self.taken.setdefault(method.pk, (line.number, person))
         if bound is not None and bound.technician_id != person.pk:
-            self.plan.error(line.number, "method_id", _("This method is bound to %(name)s already.")
-                            % {"name": bound.technician})
+            self.plan.error(
+                line.number, "method_id", _("This method is bound to %(name)s already.") % {"name": bound.technician}
+            )
         elif earlier[1].pk != person.pk:
-            self.plan.error(line.number, "method_id", _("Line %(line)d gives this method to %(name)s.")
-                            % {"line": earlier[0], "name": earlier[1]})
+            self.plan.error(
+                line.number,
+                "method_id",
+                _("Line %(line)d gives this method to %(name)s.") % {"line": earlier[0], "name": earlier[1]},
+            )
         elif bound is not None or earlier[0] != line.number:
             self.plan.same(line.number, what)
         else:
@@ -81,27 +89,51 @@ class Importer:
         key, said = line.text("method_id"), line.text("kind")
         kind = KINDS.get(fold(said))
         if said and kind is None:
-            self.plan.error(line.number, "kind", _("%(kind)s is no kind of method; kinds are: %(kinds)s.") % {
-                "kind": short(said), "kinds": ", ".join(Method.Kind.values)})
+            self.plan.error(
+                line.number,
+                "kind",
+                _("%(kind)s is no kind of method; kinds are: %(kinds)s.")
+                % {"kind": quoted(said), "kinds": ", ".join(Method.Kind.values)},
+            )
             return None
         found = [m for m in self.methods.get((account.pk, key.lower()), []) if kind in (None, m.kind)]
         if len(found) > 1:
             self.plan.error(line.number, "kind", _("Several methods have this id; say which kind is meant."))
         elif not found:
-            self.plan.error(line.number, "method_id", _(
-                "No such method has been seen on %(account)s. Read the tenant first (observe), and look whether the "
-                "id and the kind are right.") % {"account": account})
+            self.plan.error(
+                line.number,
+                "method_id",
+                _(
+                    "No such method has been seen on %(account)s. Read the tenant first (observe), and look whether "
+                    "the "
+                    "id and the kind are right."
+                )
+                % {"account": account},
+            )
         return found[0] if len(found) == 1 else None
 
     def _bind(self, line: Line, what: str, method: Method, person: Technician, account: SharedAccount) -> None:
         method.account = account
-        act = partial(bind_authenticator, method, person, by=self.by, proof=Authenticator.Proof.IMPORTED,
-                      label=line.text("label")[:256])
+        act = partial(
+            bind_authenticator,
+            method,
+            person,
+            by=self.by,
+            proof=Authenticator.Proof.IMPORTED,
+            label=line.text("label")[:256],
+        )
         self.plan.add(line.number, what, line.text("label")[:256], act)
         if (person.pk, account.pk) not in self.assigned:
-            self.plan.warn(line.number, "technician", _(
-                "%(name)s is not assigned to this account now, so this method does not count as a way in of somebody "
-                "who stays.") % {"name": person})
+            self.plan.warn(
+                line.number,
+                "technician",
+                _(
+                    "%(name)s is not assigned to this account now, so this method does not count as a way in of "
+                    "somebody "
+                    "who stays."
+                )
+                % {"name": person},
+            )
 
 
 def plan(sheet: Sheet, *, by: Technician, outside: Outside) -> Plan:

@@ -14,7 +14,7 @@ from msp.importing.accounts import ACCOUNTS
 from msp.importing.assignments import ASSIGNMENTS
 from msp.importing.authenticators import AUTHENTICATORS
 from msp.importing.partner_center import PARTNER_CENTER
-from msp.importing.preview import Kind, Outcome, Plan, Preview, nothing_to_do
+from msp.importing.preview import Kind, Outcome, Plan, Preview, nothing_to_do, rows_of
 from msp.importing.reader import read
 from msp.importing.sheet import Trouble
 from msp.importing.technicians import TECHNICIANS
@@ -61,7 +61,7 @@ def apply_import(kind: str, data: bytes, *, by: Technician, outside: Outside, pa
         if not imported:
             transaction.set_rollback(True)
         elif preview.changes_anything:
-            _write_down(preview, by=by, left_out=len(left_out))
+            _write_down(preview, by=by, left_out=rows_of(left_out))
     return Outcome(imported, preview, sorted(left_out))
 
 

@@ -30,9 +30,9 @@ def guid(text: str) -> UUID | None:
     return found if found.int else None
 
 
-def short(text: str) -> str:
-    """A cell as a message quotes it."""
-    return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "..."
+def quoted(text: str) -> str:
+    """A cell as a message says it. Never for a password."""
+    return f'"{text}"' if len(text) <= LONGEST_QUOTE else f'"{text[:LONGEST_QUOTE]}..."'
 
 
 class Tenants:
@@ -54,13 +54,16 @@ class Tenants:
             plan.error(
                 line.number,
                 "tenant",
-                _("%(key)s is the domain of several tenants here: give the tenant id instead.") % {"key": short(key)},
+                _("%(key)s is the domain of several tenants here: give the tenant id instead.") % {"key": quoted(key)},
             )
             return None
         if not found or found[0] is None:
-            message = _("The tenant is missing.") if not key else _(
-                "There is no tenant %(key)s here that you can see. Import it first (kind partner-center)."
-            ) % {"key": short(key)}
+            message = (
+                _("The tenant is missing.")
+                if not key
+                else _("There is no tenant %(key)s here that you can see. Import it first (kind partner-center).")
+                % {"key": quoted(key)}
+            )
             plan.error(line.number, "tenant", message)
             return None
         return found[0]
@@ -94,9 +97,12 @@ class Accounts:
         key = line.text("account")
         account = self.get(tenant, key) if key else None
         if account is None:
-            message = _("The account is missing.") if not key else _(
-                "There is no account %(key)s in %(tenant)s here. Import it first (kind accounts)."
-            ) % {"key": short(key), "tenant": tenant}
+            message = (
+                _("The account is missing.")
+                if not key
+                else _("There is no account %(key)s in %(tenant)s here. Import it first (kind accounts).")
+                % {"key": quoted(key), "tenant": tenant}
+            )
             plan.error(line.number, "account", message)
         return account
 
@@ -115,12 +121,18 @@ class People:
         email = line.text("technician")
         person = self.get(email)
         if person is None:
-            message = _("The technician is missing.") if not email else _(
-                "Nobody here that you can see has the address %(email)s. Import them first (kind technicians)."
-            ) % {"email": short(email)}
+            message = (
+                _("The technician is missing.")
+                if not email
+                else _("Nobody here that you can see has the address %(email)s. Import them first (kind technicians).")
+                % {"email": quoted(email)}
+            )
             plan.error(line.number, "technician", message)
         elif not person.is_active:
-            plan.error(line.number, "technician", _("%(name)s has left: nothing can be given to somebody who is gone.")
-                       % {"name": person})
+            plan.error(
+                line.number,
+                "technician",
+                _("%(name)s has left: nothing can be given to somebody who is gone.") % {"name": person},
+            )
             return None
         return person

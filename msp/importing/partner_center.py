@@ -12,7 +12,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from msp.importing.lookup import guid, short
+from msp.importing.lookup import guid, quoted
 from msp.importing.preview import Kind, Plan
 from msp.importing.sheet import Column, Line, Sheet
 from tenants.actions.add_customers import NewCustomer, add_customers, require_customer_rights
@@ -42,9 +42,9 @@ def plan(sheet: Sheet, *, by: Technician, outside: Outside) -> Plan:
     wanted = _wanted(sheet, made)
     known = {
         tenant.directory_id: tenant
-        for tenant in Tenant.objects.visible_to(by).select_related("customer").filter(
-            directory_id__in=[customer.directory_id for _line, customer in wanted]
-        )
+        for tenant in Tenant.objects.visible_to(by)
+        .select_related("customer")
+        .filter(directory_id__in=[customer.directory_id for _line, customer in wanted])
     }
     tenants_of_customer = _count_tenants(known, by)
     new: list[NewCustomer] = []
@@ -73,12 +73,18 @@ def _wanted(sheet: Sheet, made: Plan) -> list[tuple[Line, NewCustomer]]:
         if before[0] is line:
             continue
         if before[1] == customer:
-            made.same(line.number, f"{customer.name} ({customer.default_domain})",
-                      _("The same tenant as in line %(line)d, listed once more.") % {"line": before[0].number})
+            made.same(
+                line.number,
+                f"{customer.name} ({customer.default_domain})",
+                _("The same tenant as in line %(line)d, listed once more.") % {"line": before[0].number},
+            )
         else:
-            made.error(line.number, "Microsoft ID", _(
-                "Line %(line)d has the same tenant with another name or domain: which one is right?"
-            ) % {"line": before[0].number})
+            made.error(
+                line.number,
+                "Microsoft ID",
+                _("Line %(line)d has the same tenant with another name or domain: which one is right?")
+                % {"line": before[0].number},
+            )
     return list(first.values())
 
 
@@ -86,12 +92,11 @@ def _customer_of(line: Line, made: Plan) -> NewCustomer | None:
     key, name, domain = (line.text(c.name) for c in COLUMNS[:3])
     directory_id = guid(key)
     if directory_id is None:
-        made.error(line.number, "Microsoft ID", _("%(key)s is no tenant id.") % {"key": short(key) or "''"})
+        made.error(line.number, "Microsoft ID", _("%(key)s is no tenant id.") % {"key": quoted(key)})
     if not name or len(name) > 200:
         made.error(line.number, "Company name", _("The name is missing or longer than 200 characters."))
     if not DOMAIN.fullmatch(domain) or len(domain) > 253:
-        made.error(line.number, "Primary domain name", _("%(domain)s is no domain name.")
-                   % {"domain": short(domain) or "''"})
+        made.error(line.number, "Primary domain name", _("%(domain)s is no domain name.") % {"domain": quoted(domain)})
     if made.errors and made.errors[-1].line == line.number:
         return None
     assert directory_id is not None
@@ -111,15 +116,17 @@ def _compare(
 ) -> None:
     name = customer.name if alone else tenant.customer.name
     if customer.name != name:
-        made.warn(line.number, "Company name", _(
-            "Here it is called %(name)s, together with other tenants; that name stays.") % {"name": name})
+        made.warn(
+            line.number,
+            "Company name",
+            _("Here it is called %(name)s, together with other tenants; that name stays.") % {"name": name},
+        )
     changes = [
         f"{was} -> {now}"
         for was, now in ((tenant.customer.name, name), (tenant.default_domain, customer.default_domain))
         if was != now
     ]
-    act: Callable[[], None] = partial(
-        change_customer, tenant, by=by, name=name, default_domain=customer.default_domain)
+    act: Callable[[], None] = partial(change_customer, tenant, by=by, name=name, default_domain=customer.default_domain)
     if changes:
         made.change(line.number, what, "; ".join(changes), act)
     else:
@@ -135,9 +142,12 @@ def _warn_of_equal_names(made: Plan, wanted: list[tuple[Line, NewCustomer]]) -> 
         for line, customer in wanted:
             before = seen.setdefault(key(customer), line.number)
             if before != line.number:
-                made.warn(line.number, column, _(
-                    "Line %(line)d says the same here for another tenant; they stay two customers."
-                ) % {"line": before})
+                made.warn(
+                    line.number,
+                    column,
+                    _("Line %(line)d says the same here for another tenant; they stay two customers.")
+                    % {"line": before},
+                )
 
 
 PARTNER_CENTER = Kind(

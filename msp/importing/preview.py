@@ -100,8 +100,9 @@ class Preview:
 
     @property
     def counts(self) -> dict[str, int]:
+        """Rows, not troubles: one row may have several."""
         counts = {str(effect): len(self.rows(effect)) for effect in Effect}
-        return {**counts, "errors": len(self.plan.errors), "warnings": len(self.plan.warnings)}
+        return {**counts, "errors": rows_of(self.plan.errors), "warnings": rows_of(self.plan.warnings)}
 
     @property
     def changes_anything(self) -> bool:
@@ -118,7 +119,7 @@ class Outcome:
 
     @property
     def counts(self) -> dict[str, int]:
-        return {**self.preview.counts, "errors": len(self.left_out)}
+        return {**self.preview.counts, "errors": rows_of(self.left_out)}
 
 
 def as_facts(preview: Preview) -> dict[str, Any]:
@@ -137,6 +138,10 @@ def as_facts(preview: Preview) -> dict[str, Any]:
         "errors": troubles(preview.plan.errors),
         "warnings": troubles(preview.plan.warnings),
     }
+
+
+def rows_of(found: Sequence[Trouble]) -> int:
+    return len({trouble.line for trouble in found})
 
 
 def troubles(found: Sequence[Trouble]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from msp.errors import NotPermitted
-from msp.importing.lookup import People, short
+from msp.importing.lookup import People, quoted
 from msp.importing.preview import Kind, Plan
 from msp.importing.sheet import Column, Line, Sheet
 from technicians.actions.add_groups import add_groups
@@ -37,9 +37,12 @@ class Importer:
 
     def __init__(self, sheet: Sheet, *, by: Technician) -> None:
         if by.reach != Reach.EVERYTHING:
-            raise NotPermitted(_(
-                "You see only some tenants, and a list of people concerns all of them. "
-                "Ask somebody who sees all of them; nothing was changed."))
+            raise NotPermitted(
+                _(
+                    "You see only some tenants, and a list of people concerns all of them. "
+                    "Ask somebody who sees all of them; nothing was changed."
+                )
+            )
         self.sheet, self.by, self.plan = sheet, by, Plan()
         self.people = People(by)
         known = Technician.objects.visible_to(by).prefetch_related("groups")
@@ -55,9 +58,14 @@ class Importer:
             self._line(line)
         if self.new_groups:
             names = list(self.new_groups)
-            self.plan.notes.append(_(
-                "These tenant groups do not exist yet and are made, without tenants: %(groups)s. Whoever has only such "
-                "groups sees no tenant until some are put in.") % {"groups": ", ".join(names)})
+            self.plan.notes.append(
+                _(
+                    "These tenant groups do not exist yet and are made, without tenants: %(groups)s. Whoever has "
+                    "only such "
+                    "groups sees no tenant until some are put in."
+                )
+                % {"groups": ", ".join(names)}
+            )
             self.plan.first.append(partial(add_groups, names, by=self.by))
         return self.plan
 
@@ -84,8 +92,7 @@ class Importer:
         try:
             validate_email(email)
         except ValidationError:
-            self.plan.error(line.number, "email", _("%(email)s is no e-mail address.")
-                            % {"email": short(email) or "''"})
+            self.plan.error(line.number, "email", _("%(email)s is no e-mail address.") % {"email": quoted(email)})
             return
         earlier = self.seen.setdefault(email.lower(), line.number)
         if earlier != line.number:
@@ -98,11 +105,15 @@ class Importer:
         if said in ROLES:
             return Role(said)
         if said == Role.CUSTOMER_CONTACT:
-            self.plan.error(line.number, "role", _(
-                "A customer contact belongs to a customer, which this kind of file cannot say."))
+            self.plan.error(
+                line.number, "role", _("A customer contact belongs to a customer, which this kind of file cannot say.")
+            )
         elif said:
-            self.plan.error(line.number, "role", _("%(role)s is no role; roles are: %(roles)s.") % {
-                "role": short(said), "roles": ", ".join(ROLES)})
+            self.plan.error(
+                line.number,
+                "role",
+                _("%(role)s is no role; roles are: %(roles)s.") % {"role": quoted(said), "roles": ", ".join(ROLES)},
+            )
         return None
 
     def _groups(self, line: Line) -> list[str] | None:
@@ -118,12 +129,11 @@ class Importer:
             return False
         return True
 
-    def _compare(
-        self, line: Line, person: Technician, name: str, role: Role | None, groups: list[str] | None
-    ) -> None:
+    def _compare(self, line: Line, person: Technician, name: str, role: Role | None, groups: list[str] | None) -> None:
         if not person.is_active:
-            self.plan.error(line.number, "email", _("%(name)s has left; an import brings nobody back.")
-                            % {"name": person})
+            self.plan.error(
+                line.number, "email", _("%(name)s has left; an import brings nobody back.") % {"name": person}
+            )
             return
         words = []
         if name and name != person.name:
@@ -142,12 +152,14 @@ class Importer:
     # What the rows do when the import is carried out.
 
     def _create(self, email: str, name: str, role: Role, groups: list[str]) -> None:
-        create_technician(reseller=self.by.reseller, email=email, name=name, role=role, by=self.by,
-                          groups=self._rows(groups))
+        create_technician(
+            reseller=self.by.reseller, email=email, name=name, role=role, by=self.by, groups=self._rows(groups)
+        )
 
     def _change(self, person: Technician, name: str, role: Role | None, groups: list[str] | None) -> None:
-        change_technician(person, by=self.by, name=name or None, role=role,
-                          groups=None if groups is None else self._rows(groups))
+        change_technician(
+            person, by=self.by, name=name or None, role=role, groups=None if groups is None else self._rows(groups)
+        )
 
     def _rows(self, groups: list[str]) -> list[TenantGroup]:
         return list(TenantGroup.objects.visible_to(self.by).filter(name__in=groups)) if groups else []

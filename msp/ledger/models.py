@@ -42,6 +42,9 @@ class Entry(models.Model):
         verbose_name_plural = "entries"
         indexes = [
             models.Index(name="ledger_entry_reseller", fields=["reseller_id", "-id"]),
+            models.Index(name="ledger_entry_verb", fields=["reseller_id", "verb", "-id"]),
+            models.Index(name="ledger_entry_actor", fields=["reseller_id", "actor", "-id"]),
+            models.Index(name="ledger_entry_at", fields=["reseller_id", "at"]),
             *(
                 models.Index(
                     name=f"ledger_entry_{name[:-3]}", fields=[name, "-id"], condition=Q(**{f"{name}__isnull": False})

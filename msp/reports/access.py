@@ -31,10 +31,10 @@ class WayIn(TextChoices):
     """What one row says about one person and one account."""
 
     CAN_ENTER = "can_enter", gettext_lazy("Can enter")
-    NO_AUTHENTICATOR = "no_authenticator", gettext_lazy("Assigned, without an authenticator")
-    LEFT_BEHIND = "left_behind", gettext_lazy("Not assigned, but an authenticator is still there")
-    KNOWS_PASSWORD = "knows_password", gettext_lazy("Not assigned, but has seen the password in force")
-    UNKNOWN_METHOD = "unknown_method", gettext_lazy("Somebody unknown: a method that belongs to nobody here")
+    NO_AUTHENTICATOR = "no_authenticator", gettext_lazy("No authenticator yet")
+    LEFT_BEHIND = "left_behind", gettext_lazy("Authenticator left behind")
+    KNOWS_PASSWORD = "knows_password", gettext_lazy("Knows the password")
+    UNKNOWN_METHOD = "unknown_method", gettext_lazy("Unknown method")
     NOBODY = "nobody", gettext_lazy("Nobody")
 
 

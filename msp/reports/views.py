@@ -95,8 +95,11 @@ def run_evidence(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """What there is to take, tenant by tenant; POST hands out all that the reader sees, in one archive."""
     run: Run = get_object_or_404(Run.objects.visible_to(request.user).select_related("requested_by"), pk=run_id)
     tenants = evidence.tenants_of(run, request.user)
-    return _evidence(request, run, tenants, lambda: (f"evidence-{str(run.pk)[:8]}.zip", "application/zip",
-                                                     evidence.as_zip(run, tenants)))
+
+    def made() -> tuple[str, str, bytes]:
+        return f"evidence-{str(run.pk)[:8]}.zip", "application/zip", evidence.as_zip(run, tenants)
+
+    return _evidence(request, run, tenants, made)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -116,8 +119,12 @@ def tenant_evidence(request: HttpRequest, run_id: UUID, tenant_id: UUID) -> Http
 
 
 def _evidence(
-    request: HttpRequest, run: Run, tenants: list[Tenant], made: Callable[[], tuple[str, str, bytes]],
-    *, only: Tenant | None = None,
+    request: HttpRequest,
+    run: Run,
+    tenants: list[Tenant],
+    made: Callable[[], tuple[str, str, bytes]],
+    *,
+    only: Tenant | None = None,
 ) -> HttpResponse:
     trouble = ""
     if request.method == "POST":
@@ -128,8 +135,9 @@ def _evidence(
         except LatchkeyError as wrong:
             trouble = str(wrong)
         else:
-            return HttpResponse(content, content_type=kind,
-                                headers={"Content-Disposition": f'attachment; filename="{name}"'})
+            return HttpResponse(
+                content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+            )
     page = Paginator(tenants, ROWS_PER_PAGE).get_page(request.GET.get("page"))
     context = {"run": run, "rows": page, "only": only, "in_all": len(tenants), "trouble": trouble}
     return render(request, "reports/evidence.html", context, status=UNUSABLE if trouble else 200)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -50,12 +49,20 @@ def _navigation(request: HttpRequest, user: Any) -> list[Item]:
     places = [
         ("", _("Dashboard"), "web:dashboard", "dashboard", name == "web:dashboard"),
         ("see_accounts", _("Tenants"), "tenants:list", "tenants", name.startswith("tenants:") and not runs),
-        ("see_people", _("Technicians"), "technicians:list", "technicians",
-         name.startswith("technicians:") and not runs),
+        (
+            "see_people",
+            _("Technicians"),
+            "technicians:list",
+            "technicians",
+            name.startswith("technicians:") and not runs,
+        ),
         ("see_runs", _("Runs"), "tenants:run_list", "runs", runs),
         ("see_ledger", _("Ledger"), "ledger:list", "ledger", name.startswith("ledger:")),
         ("see_reports", _("Reports"), "reports:index", "reports", name.startswith("reports:")),
         ("import", _("Import"), "import:start", "import", name.startswith("import:")),
     ]
-    return [Item(label, reverse(url), icon, here) for right, label, url, icon, here in places
-            if (not right or user.may(right)) and (right != "import" or find_spec("msp.web.import_urls"))]
+    return [
+        Item(label, reverse(url), icon, here)
+        for right, label, url, icon, here in places
+        if not right or user.may(right)
+    ]

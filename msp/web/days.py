@@ -20,16 +20,17 @@ def day_of(text: str) -> dt.date | None:
         raise BadInput(_("%(text)s is not a day; write it like 2026-11-25.") % {"text": text.strip()[:40]}) from None
 
 
+FIRST, LAST = dt.date(1970, 1, 1), dt.date(9000, 1, 1)
+"""Far from the edges of the calendar, where sums with times have no answer."""
+
+
 def start_of(day: dt.date) -> dt.datetime:
-    """The first moment of that day where the reader is. Raises BadInput for a day at the very edge of the calendar."""
-    try:
-        return timezone.make_aware(dt.datetime.combine(day, dt.time.min)).astimezone(dt.UTC)
-    except OverflowError:
-        raise BadInput(_("%(day)s is too far away.") % {"day": day.isoformat()}) from None
+    """The first moment of that day where the reader is. Raises BadInput for a day that nobody can mean."""
+    if not FIRST <= day <= LAST:
+        raise BadInput(_("%(day)s is too far away.") % {"day": day.isoformat()})
+    return timezone.make_aware(dt.datetime.combine(day, dt.time.min)).astimezone(dt.UTC)
 
 
 def end_of(day: dt.date) -> dt.datetime:
-    """The first moment that is not that day any more, where the reader is."""
-    if day == dt.date.max:
-        raise BadInput(_("%(day)s is too far away.") % {"day": day.isoformat()})
-    return start_of(day + dt.timedelta(days=1))
+    """The first moment that is not that day any more, where the reader is. Raises BadInput like `start_of`."""
+    return start_of(min(day, LAST) + dt.timedelta(days=1))

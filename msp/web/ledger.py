@@ -46,6 +46,10 @@ class Filters:
         return cls(**{field.name: given.get(field.name, "").strip()[:200] for field in fields(cls)})
 
     @property
+    def name_days(self) -> bool:
+        return bool(self.since or self.until)
+
+    @property
     def query(self) -> str:
         return urlencode({name: value for name, value in asdict(self).items() if value})
 
@@ -80,7 +84,7 @@ def entries(request: HttpRequest) -> HttpResponseBase:
             demand_code(request, request.POST.get("code", ""))
             record_export(request.user, "ledger", **asdict(filters))
             return _export(asked)
-        page = list(_before(asked, request.GET.get("before", ""))[: ENTRIES_PER_PAGE + 1])
+        page = list(_before(asked, request.GET.get("before", ""), request.user, filters)[: ENTRIES_PER_PAGE + 1])
     except LatchkeyError as wrong:
         trouble = str(wrong)
     older = page[ENTRIES_PER_PAGE - 1].pk if len(page) > ENTRIES_PER_PAGE else None
@@ -120,7 +124,8 @@ def _filtered(found: Any, filters: Filters, user: Any) -> Any:
         found = found.filter(at__gte=start_of(since))
     if until:
         found = found.filter(at__lt=end_of(until))
-    return found
+    # By time where times are asked for: then the search begins at the day, and not at the newest entry.
+    return found.order_by("-at", "-id") if filters.name_days else found
 
 
 def _few(named: Any) -> list[UUID]:
@@ -130,13 +135,20 @@ def _few(named: Any) -> list[UUID]:
     return ids
 
 
-def _before(found: Any, place: str) -> Any:
+def _before(found: Any, place: str, user: Any, filters: Filters) -> Any:
     """Continue below an entry: the cost of a page does not depend on how far down it is."""
     if not place:
         return found
-    if not place.isdecimal() or len(place) > 18:
+    last = Entry.objects.of_reseller(user.reseller_id).filter(pk=int(place)).first() if _is_id(place) else None
+    if last is None:
         raise BadInput(_("This link is damaged; begin at the newest entry."))
-    return found.filter(pk__lt=int(place))
+    if filters.name_days:
+        return found.filter(at__lte=last.at).exclude(at=last.at, pk__gte=last.pk)
+    return found.filter(pk__lt=last.pk)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 def lines_of(page: list[Entry], user: Any) -> list[Line]:

@@ -34,6 +34,11 @@ class InMemoryOnly(FileUploadHandler):
         size = self.received.tell()
         self.received.seek(0)
         return InMemoryUploadedFile(
-            self.received, self.field_name, self.file_name or "", self.content_type, size, self.charset,
+            self.received,
+            self.field_name,
+            self.file_name or "",
+            self.content_type,
+            size,
+            self.charset,
             self.content_type_extra,
         )

@@ -99,12 +99,27 @@ def _figures_of_tenants(person: Technician) -> list[Figure]:
     findings = Finding.objects.visible_to(person).open()
     unconnected = Tenant.objects.visible_to(person).exclude(connection_problem="").count()
     return [
-        Figure(_("Open findings"), findings.count(), f"{tenants}?show=findings", tone="red",
-               note=_("wrong or risky, and nobody has accepted it")),
-        Figure(_("Accounts with unknown methods"), accounts_with_unknown_methods(person).count(),
-               f"{tenants}?show=unknown", tone="red", note=_("somebody's authenticator, and nobody knows whose")),
-        Figure(_("Tenants without connection"), unconnected, f"{tenants}?show=unconnected", tone="yellow",
-               note=_("Latchkey cannot read or change anything there")),
+        Figure(
+            _("Open findings"),
+            findings.count(),
+            f"{tenants}?show=findings",
+            tone="red",
+            note=_("wrong or risky, and nobody has accepted it"),
+        ),
+        Figure(
+            _("Accounts with unknown methods"),
+            accounts_with_unknown_methods(person).count(),
+            f"{tenants}?show=unknown",
+            tone="red",
+            note=_("somebody's authenticator, and nobody knows whose"),
+        ),
+        Figure(
+            _("Tenants without connection"),
+            unconnected,
+            f"{tenants}?show=unconnected",
+            tone="yellow",
+            note=_("Latchkey cannot read or change anything there"),
+        ),
     ]
 
 
@@ -123,5 +138,6 @@ def _figure_of_leavers(person: Technician) -> Figure:
     leavers = leavers_seen_by(person)
     open_ones = leavers.filter(run__in=unsettled).count()
     note = ngettext("%(count)d is not finished everywhere", "%(count)d are not finished everywhere", open_ones)
-    return Figure(_("Leavers"), leavers.count(), f"{reverse('technicians:list')}?show=left",
-                  note=note % {"count": open_ones})
+    return Figure(
+        _("Leavers"), leavers.count(), f"{reverse('technicians:list')}?show=left", note=note % {"count": open_ones}
+    )

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from msp.errors import BadInput, NotPermitted
 from msp.ledger.record import record
 from technicians.models import Role, Technician
-from tenants.models import Customer, Reseller, TenantGroup
+from tenants.models import Customer, Reach, Reseller, TenantGroup
 
 
 def create_technician(
@@ -40,6 +40,13 @@ def create_technician(
     if by is not None:
         if not by.may("import"):
             raise NotPermitted(_("Your role may not add people; nothing was changed."))
+        if by.reach != Reach.EVERYTHING and role != Role.TECHNICIAN:
+            raise NotPermitted(
+                _(
+                    "You see only some tenants, so you may add technicians and nobody who sees more; nothing "
+                    "was changed."
+                )
+            )
         if role in (Role.OWNER, Role.MANAGER) and not by.may("change_roles"):
             raise NotPermitted(_("Only an owner may add owners and managers; nothing was changed."))
     if role == Role.CUSTOMER_CONTACT and customer is None:

@@ -7,5 +7,13 @@ from .reveal import Reveal
 from .technician import RIGHTS, Role, Technician
 
 __all__ = [
-    "RIGHTS", "Assignment", "Authenticator", "Enrolment", "ImportUpload", "Offboarding", "Reveal", "Role", "Technician",
+    "RIGHTS",
+    "Assignment",
+    "Authenticator",
+    "Enrolment",
+    "ImportUpload",
+    "Offboarding",
+    "Reveal",
+    "Role",
+    "Technician",
 ]

@@ -36,9 +36,7 @@ class NewAccount:
 
 
 @transaction.atomic
-def add_accounts(
-    new: Sequence[NewAccount], *, by: Technician, outside: Outside, source: str
-) -> list[SharedAccount]:
+def add_accounts(new: Sequence[NewAccount], *, by: Technician, outside: Outside, source: str) -> list[SharedAccount]:
     """All of them or none. `source` says where the passwords come from; they are sealed byte for byte.
 
     Raises NotPermitted, BadInput (one is here already), LedgerClosed.

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from msp.errors import AccountMissing, NoConnection
 from msp.ledger.record import record
 from msp.microsoft.ports import MethodKind, Observation, ObservedMethod
+from tenants.actions.connection import give_connection_back
 from tenants.actions.findings import open_finding, resolve_findings
 from tenants.models import Finding, Method, SharedAccount
 
@@ -25,6 +26,7 @@ STALE_READ = dt.timedelta(minutes=15)
 def observe_account(account: SharedAccount, *, outside: Outside) -> Observation:
     """One reading, written down. Raises what `Directory.observe` raises; trouble leaves a finding behind."""
     directory = outside.directory_for(str(account.tenant.directory_id), account.tenant.cloud)
+    give_connection_back()
     try:
         look = directory.observe(account.ref)
     except NoConnection as trouble:

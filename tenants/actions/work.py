@@ -18,6 +18,7 @@ from django.utils import timezone
 from msp.errors import AnswerLost, NoConnection, NotSent, Refused
 from msp.ledger.record import record
 from msp.microsoft.ports import Answer, Directory, Observation
+from tenants.actions.connection import give_connection_back
 from tenants.actions.lease import HeldLease
 from tenants.models import SharedAccount, Step, Target
 from tenants.plans import StepState
@@ -108,6 +109,7 @@ def send(
         work.record("step.sent", step, method=str(step.method_id or ""))
         work.reached(f"{step.kind}.intent.uncommitted")
     work.reached(f"{step.kind}.intent.committed")
+    give_connection_back()
     try:
         answer = call()
     except (NotSent, NoConnection) as trouble:

@@ -10,13 +10,14 @@ import logging
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.errors import Busy, LeaseLost, MoveLost, NoConnection, NotSent, Refused
 from msp.microsoft.ports import Observation
+from tenants.actions.connection import give_connection_back
 from tenants.actions.findings import open_finding, resolve_findings
 from tenants.actions.lease import take_lease
 from tenants.actions.observe_account import observe_account
@@ -72,9 +73,7 @@ def work_target(target_id: UUID, *, outside: Outside) -> dt.datetime | None:
         return None
     finally:
         lease.give_back()
-        # Return the connection: workers are many, and the next thing they do is wait.
-        if not connection.in_atomic_block:
-            connection.close()
+        give_connection_back()
 
 
 def _tenant_is_busy(target: Target) -> bool:

@@ -15,13 +15,15 @@ OPEN = "anybody at all"
 class Page:
     """One address: the methods it takes, the right it needs (or SIGNED_IN, OPEN), what to ask and to send.
 
-    `words` is the query of a GET, made so that it fits objects on both sides of a wall; `form` is what a POST sends.
+    `words` is the query of a GET, made so that it fits objects on both sides of a wall; `form` is what a POST sends;
+    `part` is the id of the element that htmx replaces.
     """
 
     methods: tuple[str, ...] = ("GET",)
     needs: str = SIGNED_IN
     words: str = ""
     form: dict[str, Any] = field(default_factory=dict)
+    part: str = "list"
 
 
 READ, ACT, BOTH = ("GET",), ("POST",), ("GET", "POST")
@@ -44,7 +46,7 @@ TABLE: dict[str, Page] = {
     "tenants:reveal": Page(ACT, "reveal", form={"reason": "the printer is down"}),
     "tenants:observe_account": Page(ACT, "observe"),
     "tenants:run_list": Page(READ, "see_runs"),
-    "tenants:run": Page(READ, "see_runs"),
+    "tenants:run": Page(READ, "see_runs", part="progress"),
     "tenants:run_retry": Page(ACT, "waive"),
     "tenants:run_waive": Page(BOTH, "waive", form={"reason": "the phone was destroyed"}),
     "technicians:list": Page(READ, "see_people"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.urls import reverse
 
 from msp import outside as composition
@@ -21,6 +23,8 @@ from tests.support.source import Address
 from tests.support.world import World, found_reseller
 
 ROLES = ("owner", "manager", "scoped manager", "technician", "auditor", "customer contact")
+SOME_PASSWORD = make_password(secrets.token_hex())
+"""Nobody types it; a person without any is sent to choose one. Hashing takes long, so once is enough."""
 NARROW = ("scoped manager", "technician", "customer contact")
 """Those who do not see every tenant of their reseller."""
 
@@ -61,9 +65,9 @@ def make_side(world: World, here: str, hidden: str) -> Side:
         "auditor": world.technician(f"Aud-{here}", Role.AUDITOR),
         "customer contact": world.technician(f"Carl-{here}", Role.CUSTOMER_CONTACT, customer=seen.tenant.customer),
     }
+    Technician.objects.filter(reseller=world.reseller).update(password=SOME_PASSWORD)
     for person in people.values():
-        person.set_password(f"only for {person.pk}")
-        person.save()
+        person.refresh_from_db()
     return Side(seen, unseen, people)
 
 

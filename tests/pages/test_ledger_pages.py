@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import transaction
@@ -19,6 +21,11 @@ from tests.pages.runs_stage import Office
 from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
+
+
+def freeze(moment: dt.datetime) -> Any:
+    """The ledger's clock stands still."""
+    return mock.patch("msp.ledger.record.timezone.now", return_value=moment)
 
 
 class Scene:
@@ -83,12 +90,21 @@ class WhenTheLedgerIsRead(Scene):
         assert "No entry fits" in self.page(until=here - dt.timedelta(days=1))
 
     @pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "0001-01-01", "9999-12-31", "\x00"])
-    def test_what_is_no_usable_day_gets_a_sentence_and_no_trace(self, day):
-        answer = self.visitor.get(self.url, {"until": day})
-        assert answer.status_code in (200, 422)
-        assert "Filter" in answer.content.decode()
+    @pytest.mark.parametrize("edge", ["since", "until"])
+    def test_what_is_no_usable_day_gets_a_sentence_and_no_trace(self, edge, day):
+        answer = self.visitor.get(self.url, {edge: day})
+        assert answer.status_code == 422
+        assert "alert-danger" in answer.content.decode()
 
-    @pytest.mark.parametrize("place", ["x", "-1", "9" * 30])
+    def test_a_clock_that_was_wrong_for_a_while_hides_no_entry_of_a_day(self):
+        noon = dt.datetime(2025, 5, 5, 12, tzinfo=dt.UTC)
+        for hours in (48, 0, 24, 26, 3, 25):
+            with freeze(noon + dt.timedelta(hours=hours)):
+                self.write(f"at{hours}.happened")
+        found = self.visitor.get(self.url, {"since": "2025-05-06", "until": "2025-05-06"}).context["lines"]
+        assert [line.entry.verb for line in found] == ["at26.happened", "at25.happened", "at24.happened"]
+
+    @pytest.mark.parametrize("place", ["x", "-1", "9" * 30, "٣", "999999999"])
     def test_a_damaged_link_gets_a_sentence(self, place):
         answer = self.visitor.get(self.url, {"before": place})
         assert answer.status_code == 422
@@ -108,6 +124,17 @@ class WhenThereAreMoreEntriesThanAPageHolds(Scene):
         second = self.visitor.get(self.url, {"before": first.context["older"]})
         verbs = [line.entry.verb for answer in (first, second) for line in answer.context["lines"]]
         assert verbs == [f"n{number}.happened" for number in range(119, 19, -1)]
+
+    def test_the_pages_of_a_day_continue_without_a_gap_too(self):
+        now = timezone.now()
+        for number in range(60):
+            with freeze(now + dt.timedelta(seconds=number // 4)):
+                self.write(f"n{number}.happened")
+        day = {"since": now.date() - dt.timedelta(days=1)}
+        first = self.visitor.get(self.url, day)
+        second = self.visitor.get(self.url, {**day, "before": first.context["older"]})
+        verbs = [line.entry.verb for answer in (first, second) for line in answer.context["lines"]]
+        assert verbs[:60] == [f"n{number}.happened" for number in range(59, -1, -1)]
 
     def test_a_full_page_asks_a_constant_number_of_queries(self, django_assert_max_num_queries):
         for number in range(60):

@@ -196,7 +196,7 @@ class EveryWallStands(Scene):
         page = manager.get(self.url).content.decode()
         assert "contoso.example" in page
         assert "fabrikam" not in page
-        assert "on 1 accounts in 1 tenants" in page
+        assert "on 1 account in 1 tenant" in page
         hidden = self.step(StepKind.REMOVE_METHOD, self.fabrikam)
         assert manager.get(reverse("tenants:run_waive", args=[hidden.pk])).status_code == 404
         assert manager.post(reverse("tenants:run_retry", args=[hidden.target_id])).status_code == 404

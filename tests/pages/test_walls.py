@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from msp.simulator.server import Simulator
+from technicians.models import Technician
 from technicians.models.technician import RIGHTS
 from tests.pages.addresses import OPEN, SIGNED_IN, TABLE, Page, about_an_object, known
 from tests.pages.cast import (
@@ -24,6 +28,7 @@ from tests.pages.cast import (
     wrong_urls,
 )
 from tests.support.source import Address
+from tests.support.stage import build_world
 from tests.support.visitor import Visitor
 from tests.support.world import World
 
@@ -34,24 +39,48 @@ HTMX = {"HX-Request": "true"}
 WITH_A_SHEET = {"reports:access", "reports:leavers", "ledger:list"}
 
 
+@dataclass
+class Stage:
+    """Northwind with North (in everybody's scope) and Southpaw (in no narrow scope); Tailspin is a stranger."""
+
+    world: World
+    northwind: Side
+    tailspin: Side
+    home: Path
+
+
+@pytest.fixture(scope="module")
+def stage(
+    django_db_setup: None,
+    django_db_blocker: Any,
+    simulator_server: Simulator,
+    credential: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stage]:
+    """Built once: each test undoes its own changes, and none of them changes anything at Microsoft."""
+    home = tmp_path_factory.mktemp("walls")
+    simulator_server.cloud.reset()
+    with django_db_blocker.unblock():
+        world = build_world(simulator_server, credential, home)
+        tailspin = another_reseller(world, "Tailspin", "tom@tailspin.example")
+        yield Stage(world, make_side(world, "North", "Southpaw"), make_side(tailspin, "Tailspin", "Tallinn"), home)
+        call_command("flush", interactive=False, verbosity=0, inhibit_post_migrate=True)
+
+
+@pytest.fixture(autouse=True)
+def _pages_of_this_installation(stage: Stage, credential: Path, settings: Any, db: None) -> Iterator[None]:
+    with installed(settings, stage.world, credential, stage.home):
+        yield
+
 
 @pytest.fixture
-def sides(world: World, credential: Path, tmp_path: Path, settings: Any) -> Iterator[tuple[Side, Side]]:
-    """Northwind with North (in everybody's scope) and Southpaw (in nobody's narrow scope); Tailspin is a stranger."""
-    with installed(settings, world, credential, tmp_path):
-        northwind = make_side(world, "North", "Southpaw")
-        tailspin = make_side(another_reseller(world, "Tailspin", "tom@tailspin.example"), "Tailspin", "Tallinn")
-        yield northwind, tailspin
+def northwind(stage: Stage) -> Side:
+    return stage.northwind
 
 
 @pytest.fixture
-def northwind(sides: tuple[Side, Side]) -> Side:
-    return sides[0]
-
-
-@pytest.fixture
-def tailspin(sides: tuple[Side, Side]) -> Side:
-    return sides[1]
+def tailspin(stage: Stage) -> Side:
+    return stage.tailspin
 
 
 def may(role: str, page: Page) -> bool:
@@ -167,7 +196,7 @@ def pages_that_say(words: tuple[str, ...], visitor: Client, objects: dict[str, A
         url = url_of(address, objects)
         methods = METHODS if address.name in WITH_A_SHEET or "evidence" in address.name else ("GET",)
         for method in (m for m in methods if m in page.methods):
-            for headers in ({}, HTMX, HTMX | {"HX-Target": "list"}):
+            for headers in ({}, HTMX | {"HX-Target": page.part}):
                 said = content_of(ask(visitor, method, url, page, **headers))
                 yield from (f"{method} {address.name} says {word}" for word in words if word.lower() in said)
 
@@ -175,6 +204,48 @@ def pages_that_say(words: tuple[str, ...], visitor: Client, objects: dict[str, A
 def content_of(answer: Any) -> str:
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content
     return f"{answer.headers.get('Location', '')} {content.decode(errors='replace')}".lower()
+
+
+class WhenSomebodyAsksForAStrangerByName:
+    """In a search box, a filter or a field of a form."""
+
+    QUESTIONS = (
+        ("web:search", "q"),
+        ("tenants:list", "q"),
+        ("technicians:list", "q"),
+        ("technicians:accounts_like", "account"),
+        ("ledger:list", "tenant"),
+        ("ledger:list", "technician"),
+        ("reports:access", "q"),
+    )
+
+    @pytest.mark.parametrize(("name", "field"), QUESTIONS)
+    @pytest.mark.parametrize("role", ["owner", "scoped manager"])
+    def test_nothing_is_found(self, role: str, name: str, field: str, northwind: Side, tailspin: Side):
+        stranger = tailspin.here if role == "owner" else northwind.hidden
+        visitor = Visitor(northwind.people[role])
+        for headers in ({}, HTMX, HTMX | {"HX-Target": "list"}):
+            page = content_of(visitor.get(f"{reverse(name)}?{field}={stranger.word}", headers=headers))
+            assert [what for what, pk in stranger.objects.items() if str(pk) in page] == []
+            assert stranger.tenant.default_domain not in page
+
+    def test_the_same_question_finds_ones_own(self, northwind: Side):
+        visitor = Visitor(northwind.people["owner"])
+        for name, field in self.QUESTIONS:
+            said = content_of(visitor.get(f"{reverse(name)}?{field}={northwind.hidden.word}", follow=True))
+            assert northwind.hidden.tenant.default_domain in said or "ben-southpaw@reseller.example" in said, name
+
+    def test_nobody_can_be_given_a_strangers_account(self, northwind: Side, tailspin: Side):
+        visitor = Visitor(northwind.people["owner"])
+        url = reverse("technicians:assign", args=[northwind.here.objects["technician_id"]])
+        for asked in (tailspin.here.account.user_principal_name, str(tailspin.here.account.pk)):
+            assert visitor.post(url, {"account": asked, "reason": "help"}).status_code == 422
+        assert not tailspin.here.account.assignments.filter(technician__reseller=northwind.here.tenant.reseller)
+
+    def test_no_stranger_can_be_enrolled_on_ones_own_account(self, northwind: Side, tailspin: Side):
+        visitor = Visitor(northwind.people["owner"])
+        url = reverse("technicians:enrol", args=[northwind.here.account.pk])
+        assert visitor.post(url, {"technician": str(tailspin.here.objects["technician_id"])}).status_code == 404
 
 
 class TheOwner:
@@ -224,11 +295,11 @@ def doors_that_lead_elsewhere(client: Client, side: Side, door: str) -> Iterator
 
 
 class WhoHasLeft:
-    def test_is_out_on_every_address_in_the_same_second(self, northwind: Side, world: World):
+    def test_is_out_on_every_address_in_the_same_second(self, northwind: Side, stage: Stage):
         tess = northwind.people["technician"]
         visitor = Visitor(tess)
         assert visitor.get(reverse("web:dashboard")).status_code == 200
-        world.offboard(tess)
+        stage.world.offboard(Technician.objects.get(pk=tess.pk))
         assert list(doors_that_lead_elsewhere(visitor, northwind, reverse("access:sign_in"))) == []
 
 
@@ -250,11 +321,14 @@ class WhenMicrosoftIsNotSetUpYet:
 
 
 class WhenThereIsNothingYet:
-    def test_no_page_breaks(self, world: World, credential: Path, tmp_path: Path, settings: Any):
+    def test_no_page_breaks(self, stage: Stage):
         """An owner on the first day, with nobody and nothing."""
-        with installed(settings, world, credential, tmp_path):
-            visitor = Visitor(world.owner)
-            visitor.raise_request_exception = False
-            pages = [a for a in known() if not a.parameters and "GET" in TABLE[a.name].methods]
-            answers = {a.name: ask(visitor, "GET", reverse(a.name), TABLE[a.name]).status_code for a in pages}
-            assert {name: got for name, got in answers.items() if got >= 500} == {}
+        newcomer = another_reseller(stage.world, "Fourth Coffee IT", "fay@fourth.example").owner
+        newcomer.set_password("only for today")
+        newcomer.save()
+        visitor = Visitor(newcomer)
+        visitor.raise_request_exception = False
+        pages = [a for a in known() if not a.parameters and "GET" in TABLE[a.name].methods]
+        answers = {a.name: ask(visitor, "GET", reverse(a.name), TABLE[a.name]).status_code for a in pages}
+        assert {name: got for name, got in answers.items() if got >= 500} == {}
+        assert answers["web:dashboard"] == 200

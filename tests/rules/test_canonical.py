@@ -86,7 +86,7 @@ class AValueThatIsNotAllowed:
             {1: "one"},
             {"\udfff": 1},
         ],
-        ids=repr,
+        ids=lambda value: type(value).__name__,
     )
     def test_is_refused_at_any_depth(self, value: object) -> None:
         for place in (value, [value], {"deep": [{"deeper": value}]}):

@@ -305,7 +305,7 @@ class WhenAFileIsImportedByCommand(Office):
 
     def test_an_error_is_printed_with_line_and_column_and_stops_everything(self):
         said = Said("import", "technicians", self.bad)
-        assert "1 rows have errors" in said.error
+        assert "Rows with errors: 1" in said.error
         assert [word for word in ("line 2", "role", "king") if word not in said.out] == []
         assert self.people() == set()
 

@@ -10,8 +10,17 @@ TONES = {
     "green": ["verified", "clean", "active", "current", "resolved", "bound"],
     "azure": ["running", "accepted", "sending", "clean_so_far", "waiting_for_scan", "candidate"],
     "yellow": ["unverified", "clean_with_exceptions", "waived", "snoozed", "push_on_shared"],
-    "red": ["refused", "blocked", "needs_attention", "open", "unknown", "no_connection", "unknown_method",
-            "account_missing", "run_problem"],
+    "red": [
+        "refused",
+        "blocked",
+        "needs_attention",
+        "open",
+        "unknown",
+        "no_connection",
+        "unknown_method",
+        "account_missing",
+        "run_problem",
+    ],
 }
 TONE_OF = {value: tone for tone, values in TONES.items() for value in values}
 

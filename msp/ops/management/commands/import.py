@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from msp.errors import LatchkeyError
 from msp.importing.flow import KINDS, apply_import, preview_import
-from msp.importing.preview import Effect, Preview, as_facts, troubles
+from msp.importing.preview import Effect, Preview, as_facts, rows_of, troubles
 from msp.importing.reader import MAX_BYTES
 from msp.importing.sheet import Trouble
 from msp.ops.people import acting_person
@@ -46,12 +46,14 @@ class Command(BaseCommand):
             raise CommandError(str(wrong)) from wrong
         if json:
             facts = {"preview": preview, "imported": imported, **as_facts(shown), "errors": troubles(errors)}
+            facts["counts"]["errors"] = rows_of(errors)
             self.stdout.write(dumps(facts))
         else:
             self._show(shown, errors, preview=preview, imported=imported)
         if errors and not partial:
             raise CommandError(
-                f"{len(errors)} rows have errors, so nothing is imported. Mend them, or leave them out with --partial."
+                f"Rows with errors: {rows_of(errors)}, so nothing is imported. "
+                "Mend them, or leave them out with --partial."
             )
 
     def _show(self, shown: Preview, errors: list[Trouble], *, preview: bool, imported: bool) -> None:
@@ -72,7 +74,7 @@ class Command(BaseCommand):
         would = "" if imported else "would be "
         self.stdout.write(
             f"{counts['add']} {would}added, {counts['change']} {would}changed, {counts['same']} unchanged, "
-            f"{len(errors)} with errors."
+            f"{rows_of(errors)} with errors."
         )
 
 

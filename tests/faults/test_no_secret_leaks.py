@@ -1,0 +1,414 @@
+"""Law 6: no secret outside the vault. A hundred are planted, everything that touches one is done, and then we look."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import logging
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import DatabaseError, connection
+from django.test import Client
+from django.urls import reverse
+from django_otp.oath import TOTP
+
+from msp.access.actions import make_link
+from msp.celery import app
+from msp.errors import BadInput, LatchkeyError
+from msp.importing.flow import apply_import, preview_import
+from msp.ops.work_here import work_until_settled
+from msp.outside import outside
+from msp.reports.evidence import write_evidence
+from msp.simulator import graph
+from msp.simulator.server import Simulator
+from technicians.actions.assign import assign
+from technicians.actions.bind_authenticator import bind_authenticator
+from technicians.models import Authenticator, Role, Technician
+from tenants.actions.observe_account import observe_account
+from tenants.models import Run, SecretVersion, SharedAccount, Step
+from tenants.plans import RunState, StepKind
+from tests.pages.addresses import TABLE, known
+from tests.pages.cast import installed, url_of
+from tests.support.celery_worker import celery_worker, environment_of
+from tests.support.scan import (
+    Scan,
+    answer_of,
+    broker_dump,
+    database_dump,
+    evidence_in,
+    journal_position,
+    journal_since,
+    process_arguments,
+    server_log,
+    sessions,
+    spellings,
+)
+from tests.support.stage import build_world
+from tests.support.visitor import Visitor
+from tests.support.world import World, eventually
+
+TENANTS, ACCOUNTS = 4, 8
+AWKWARD = ("plain", "sp ace", 'qu"ote', "a'postrophe", "amp&ersand", "less<than", "back\\slash", "per%cent", "comma,")
+SHOWS_A_SEED_ONCE = {"access:second_factor"}
+
+
+def a_password(number: int) -> str:
+    """Awkward to quote, so that a leak cannot hide behind an escape."""
+    return f"Pw-{AWKWARD[number % len(AWKWARD)]}-{secrets.token_hex(8)}-Z9"
+
+
+class Story:
+    """One reseller on the day when everything happens. What it planted is in `scan`; where to look is in `media`."""
+
+    def __init__(self, world: World, home: Path) -> None:
+        self.world, self.home = world, home
+        self.scan, self.canary = Scan(), Scan()
+        self.word = f"canary-{secrets.token_hex(10)}"
+        self.canary.plant("canary", self.word)
+        self.media: dict[str, list[bytes]] = {}
+        self.accounts: list[SharedAccount] = []
+        self.passwords: dict[Any, str] = {}
+
+    def saw(self, medium: str, content: bytes) -> None:
+        self.media.setdefault(medium, []).append(content)
+
+    def saw_page(self, answer: Any) -> Any:
+        self.saw("pages", answer_of(answer))
+        return answer
+
+    # --- people ---
+
+    def people_come_in(self) -> None:
+        self.ana, self.ben, self.cid = (self.comes_in(name) for name in ("Ana", "Ben", "Cid"))
+        self.manager = self.comes_in("Mia", Role.MANAGER)
+        for number in range(8):
+            self.comes_in(f"Person-{number}")
+
+    def comes_in(self, name: str, role: str = Role.TECHNICIAN) -> Technician:
+        """By a one-time link, to a password and a second factor, as everybody does; then once more by sign-in."""
+        person, password = self.world.technician(name, role), a_password(len(name))
+        token = make_link(person, minutes=15)
+        self.scan.plant(f"link of {name}", token)
+        self.scan.plant(f"password of {name}", password)
+        browser = Client()
+        url = reverse("access:link", args=[token])
+        browser.get(url)
+        browser.post(url)
+        self.saw_page(browser.post(reverse("access:set_password"), {"password": password, "again": f"{password}?"}))
+        self.saw_page(browser.post(reverse("access:set_password"), {"password": password, "again": password}))
+        # This one page shows the seed, to its owner, once; so it is not among those that are looked at.
+        key = browser.get(reverse("access:second_factor")).context["key"].replace(" ", "")
+        seed = base64.b32decode(key + "=" * (-len(key) % 8))
+        self.scan.plant(f"second factor of {name}", seed)
+        self.saw_page(browser.post(reverse("access:second_factor"), {"code": code_of(seed)}, follow=True))
+        self.types_it_wrong(person, password)
+        return person
+
+    def types_it_wrong(self, person: Technician, password: str) -> None:
+        browser, door = Client(), reverse("access:sign_in")
+        self.saw_page(browser.post(door, {"email": f"not-{person.email}", "password": password}))
+        self.saw_page(browser.post(door, {"email": password, "password": password}))
+        self.saw_page(browser.post(door, {"email": person.email, "password": password}, follow=True))
+        self.saw_page(browser.post(reverse("access:code"), {"code": "000000"}))
+
+    # --- accounts ---
+
+    def accounts_are_imported(self) -> None:
+        rows = [["tenant", "user_principal_name", "owner", "password"]]
+        for number in range(TENANTS):
+            tenant = self.world.tenant(f"Customer {number}")
+            if number == 0:
+                tenant.customer.name = f"Customer {self.word}"
+                tenant.customer.save()
+            for place in range(ACCOUNTS):
+                password = a_password(number * ACCOUNTS + place)
+                self.scan.plant(f"imported password {number}/{place}", password)
+                user = self.world.cloud.add_user(str(tenant.directory_id), f"admin{place}", password=password)
+                rows.append([tenant.default_domain, user.upn, "Olga", password])
+        wrong = [[self.word, "admin@nowhere.example", "", a_password(0)], [*rows[1][:2], "", rows[1][3]]]
+        self.scan.plant("password of a row that was refused", wrong[0][3])
+        for table, partial in ((rows + wrong, False), (rows + wrong, True), (rows, False)):
+            self.import_(table, partial)
+        self.accounts = list(SharedAccount.objects.select_related("tenant__customer").order_by("pk"))
+        assert len(self.accounts) == TENANTS * ACCOUNTS
+
+    def import_(self, table: list[list[str]], partial: bool) -> None:
+        written = io.StringIO()
+        csv.writer(written).writerows(table)
+        data, by = written.getvalue().encode(), self.world.owner
+        shown = preview_import("accounts", data, by=by, outside=self.world.outside)
+        outcome = apply_import("accounts", data, by=by, outside=self.world.outside, partial=partial)
+        for plan in (shown.plan, outcome.preview.plan):
+            said = [*plan.errors, *plan.warnings, *outcome.left_out, *((r.line, r.what, r.detail) for r in plan.rows)]
+            self.saw("what an import says", "\n".join(map(str, said)).encode())
+
+    def everybody_enrols(self) -> None:
+        for account in self.accounts:
+            people = [self.ana, self.ben] if account.tenant.customer.name != "Customer 3" else [self.cid, self.ben]
+            methods = {p: self.world.cloud.register(*self.ref(account), "software_oath", p.name).id for p in people}
+            observe_account(account, outside=self.world.outside)
+            for person, method_id in methods.items():
+                assign(person, account, by=self.world.owner, reason="on the team")
+                method = account.methods.present().get(directory_id=method_id)
+                bind_authenticator(method, person, by=self.world.owner, proof=Authenticator.Proof.IMPORTED)
+
+    def ref(self, account: SharedAccount) -> tuple[str, str]:
+        return str(account.tenant.directory_id), account.user_principal_name
+
+    # --- reveals ---
+
+    def passwords_are_revealed(self) -> None:
+        ben, lost = Visitor(self.ben, fresh=False), Visitor(self.ben)
+        for account in self.accounts[:3]:
+            url = reverse("tenants:reveal", args=[account.pk])
+            self.saw_page(ben.post(url, {"reason": "the printer is down", "code": "000000"}))
+            self.saw_page(ben.post(url, {"reason": "", "code": ben.code()}))
+        url = reverse("tenants:reveal", args=[self.accounts[0].pk])
+        shown = answer_of(Visitor(self.ben).post(url, {"reason": "the printer is down"}))
+        found = self.scan.findings("the reveal", shown)
+        assert found, "the reveal shows the password, so the scan must see it there"
+        assert len({finding.partition(" in ")[0] for finding in found}) == 1, "a reveal shows one password and no other"
+        with self.another_root_key():
+            self.saw_page(lost.post(url, {"reason": "the printer is down"}))
+
+    @contextmanager
+    def another_root_key(self) -> Iterator[None]:
+        place = self.home / "keys" / "root.key"
+        right = place.read_bytes()
+        self.scan.plant("root key as it lies in its file", right.strip())
+        self.scan.plant("root key", base64.b64decode(right))
+        place.write_bytes(base64.b64encode(secrets.token_bytes(32)))
+        outside.cache_clear()
+        try:
+            yield
+        finally:
+            place.write_bytes(right)
+            outside.cache_clear()
+
+    # --- departures ---
+
+    def leaves(self, person: Technician) -> Run:
+        """Decided on the page, by a manager, with a code."""
+        mia = Visitor(self.manager, fresh=False)
+        url = reverse("technicians:offboard", args=[person.pk])
+        self.saw_page(mia.get(url))
+        self.saw_page(mia.post(url, {"reason": self.word, "code": "000000"}))
+        time.sleep(1.1)  # a wrong code slows down the next try
+        self.saw_page(mia.post(url, {"reason": f"resigned, {self.word}", "code": mia.code()}, follow=True))
+        return Run.objects.get(offboardings__technician=person)
+
+    def is_settled(self, run: Run) -> bool:
+        return self.world.state(run) != RunState.RUNNING
+
+    # --- looking ---
+
+    def every_page_is_opened(self, run: Run) -> None:
+        step = Step.objects.filter(target__run=run, kind=StepKind.REMOVE_METHOD).first()
+        assert step is not None
+        account = step.target.account
+        objects = {
+            "tenant_id": account.tenant_id, "account_id": account.pk, "run_id": run.pk, "target_id": step.target_id,
+            "step_id": step.pk, "technician_id": self.ben.pk, "token": "not-a-token",
+            "assignment_id": self.ben.assignments.all()[0].pk, "enrolment_id": account.pk,
+        }  # fmt: skip
+        for person in (self.world.owner, self.manager):
+            visitor = Visitor(person)
+            for address in known():
+                page, url = TABLE[address.name], url_of(address, objects)
+                if "GET" in page.methods and address.name not in SHOWS_A_SEED_ONCE:
+                    self.saw_page(visitor.get(f"{url}?{page.words}", follow=True))
+                if "POST" in page.methods and address.name.startswith(("reports:", "ledger:")):
+                    self.saw_page(visitor.post(url, page.form, follow=True))
+        session = visitor.session
+        session["note"] = self.word
+        session.save()
+
+    def versions_are_planted(self) -> int:
+        """Every password that the vault holds by now, the new ones too."""
+        versions = SecretVersion.objects.select_related("secret__account").exclude(source="import")
+        for version in versions:
+            value = self.world.outside.vault.open(bytes(version.sealed), version.place)
+            self.scan.plant(f"new password of {version.secret.account}, {version}", value)
+        return len(versions)
+
+
+def code_of(seed: bytes) -> str:
+    totp = TOTP(seed)
+    totp.time = time.time()
+    return f"{totp.token():06d}"
+
+
+@pytest.fixture
+def exceptions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The text of every error of ours that is made in this process."""
+    said: list[str] = []
+
+    def remember(self: LatchkeyError, *args: object) -> None:
+        Exception.__init__(self, *args)
+        said.append(" ".join(map(str, args)))
+
+    monkeypatch.setattr(LatchkeyError, "__init__", remember)
+    return said
+
+
+@pytest.fixture
+def echoing_cloud(monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> Simulator:
+    """A Microsoft that says the new password in its answers: in refusals, in denials, in internal faults."""
+    patch, asked = graph._patch_user, iter(range(10_000))
+
+    def echoes(call: Any) -> Any:
+        password = (call.body or {}).get("passwordProfile", {}).get("password", "")
+        match next(asked) % 6:
+            case 1 | 2:
+                raise call.error(400, "Request_BadRequest", f"The password {password} breaks a password policy.")
+            case 3:
+                raise call.error(403, "Authorization_RequestDenied", f"Nobody may set {password}")
+            case 4:
+                raise call.error(500, "InternalServerError", f"It went wrong with {password} in hand.")
+        return patch(call)
+
+    monkeypatch.setattr(graph, "_patch_user", echoes)
+    return simulator
+
+
+@pytest.fixture
+def story(
+    transactional_db: None, echoing_cloud: Simulator, credential: Path, tmp_path: Path, settings: Any
+) -> Iterator[Story]:
+    """The pages prove the application by a secret, the worker by its certificate."""
+    world = build_world(echoing_cloud, credential, tmp_path)
+    told = Story(world, tmp_path)
+    client_secret = secrets.token_urlsafe(30)
+    client_id = world.cloud.register_app(secret=client_secret)
+    world.cloud.consent(client_id)
+    told.scan.plant("client secret", client_secret)
+    for number, line in enumerate(credential.read_text().partition("PRIVATE KEY-----")[2].splitlines()[3:6]):
+        told.scan.plant(f"certificate key, line {number}", line)
+    with installed(settings, world, credential, tmp_path):
+        settings.MICROSOFT = settings.MICROSOFT | {
+            "client_id": client_id, "client_certificate": "", "client_secret": client_secret,
+        }  # fmt: skip
+        told.scan.plant("key that signs sessions", django_settings.SECRET_KEY)
+        yield told
+    app.control.purge()
+
+
+@pytest.mark.fault
+class WhenEverythingThatTouchesASecretWasDone:
+    def test_none_is_found_anywhere_and_a_canary_is_found_everywhere(
+        self, story: Story, credential: Path, caplog: pytest.LogCaptureFixture, exceptions: list[str], tmp_path: Path
+    ):
+        caplog.set_level(logging.DEBUG)
+        journal, log = journal_position(), tmp_path / "worker.log"
+
+        story.people_come_in()
+        story.accounts_are_imported()
+        story.everybody_enrols()
+        story.passwords_are_revealed()
+
+        faults = story.world.cloud.faults
+        faults.plan(kind="reset_after_effect", method="PATCH", skip=3, times=2)
+        faults.plan(kind="timeout_after_effect", method="DELETE", times=1, delay=0.5)
+        faults.plan(kind="500", path="revokeSignInSessions", times=2)
+        environment = environment_of(
+            story.world, credential, tmp_path, LATCHKEY_LOG_LEVEL="DEBUG", LATCHKEY_SIGN_IN_PROBE="true"
+        )
+        with celery_worker(environment, tmp_path / "ready", log), a_process_that_says(story.word):
+            app.send_task(f"tasks.{story.word}")
+            run = story.leaves(story.ana)
+            eventually(lambda: story.is_settled(run), seconds=45)
+            story.saw("process arguments", process_arguments())
+        assert story.world.cloud.effects.count(kind="password_changed", by="graph") > ACCOUNTS
+        other = story.leaves(story.cid)
+        work_until_settled(other, outside(), threads=4)
+
+        assert story.versions_are_planted() > TENANTS * ACCOUNTS
+        assert len(story.scan.secrets) > 100
+        leave_a_canary_where_nothing_else_says_it(story.word)
+        for one in (run, other):
+            story.every_page_is_opened(one)
+            write_evidence(one, tmp_path / "evidence")
+        story.saw("evidence files", evidence_in(tmp_path / "evidence"))
+        story.saw("database dump", database_dump())
+        story.saw("PostgreSQL's write-ahead log", journal_since(journal))
+        story.saw("PostgreSQL's own log", server_log())
+        story.saw("sessions", sessions())
+        story.saw("broker", broker_dump(django_settings.CACHES["default"]["LOCATION"]))
+        story.saw("log of the pages", caplog.text.encode())
+        story.saw("log of the worker", log.read_bytes())
+        story.saw("texts of errors", "\n".join(exceptions).encode())
+
+        findings, silent = [], []
+        for medium, parts in story.media.items():
+            content = b"\n".join(parts)
+            findings += story.scan.findings(medium, content)
+            if content.strip() and not story.canary.findings(medium, content):
+                silent.append(medium)
+        assert findings == []
+        assert silent == [], "the canary was not seen there, so nothing can be said of these places"
+        assert len(story.media) == 11
+
+
+@contextmanager
+def a_process_that_says(word: str) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)", word])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def leave_a_canary_where_nothing_else_says_it(word: str) -> None:
+    """In our log, in PostgreSQL's log, among the errors, and in a message that nobody takes from the queue."""
+    logging.getLogger("msp.canary").debug("a %s", word)
+    with suppress(DatabaseError), connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 / 0 -- {word}")
+    str(BadInput(word))
+    app.send_task("tenants.tasks.nothing", [word])
+
+
+class TheScan:
+    """It looks for a value in every spelling, wherever it stands."""
+
+    SECRET = 'Pw-"<&\\é%+ -Z9-0123456789'
+
+    @pytest.mark.parametrize("spelling", sorted(spellings(SECRET.encode())))
+    def test_sees_each_spelling_in_the_middle_of_something_else(self, spelling: str):
+        scan = Scan()
+        scan.plant("it", self.SECRET)
+        content = b"before " + spellings(self.SECRET.encode())[spelling] + b" after"
+        assert scan.findings("here", content)
+        assert scan.findings("here", b"before after") == []
+
+    @pytest.mark.parametrize("shift", range(3))
+    def test_sees_base64_of_something_longer(self, shift: int):
+        scan = Scan()
+        scan.plant("it", self.SECRET)
+        message = b"x" * shift + b'{"password": "' + self.SECRET.encode() + b'", "more": 1}'
+        assert scan.findings("here", base64.b64encode(message))
+
+    def test_never_says_the_secret(self):
+        scan = Scan()
+        scan.plant("it", self.SECRET)
+        said = " ".join(scan.findings("here", self.SECRET.encode()))
+        assert said.startswith("it in here")
+        assert self.SECRET not in said
+
+    def test_finds_bytes_that_are_no_text(self):
+        scan = Scan()
+        key = bytes(range(200, 232))
+        scan.plant("key", key)
+        assert scan.findings("here", key.hex().encode())
+        assert scan.findings("here", b"\\\\x" + key.hex().encode())
+        assert scan.findings("here", b"ab" + key + b"cd")
