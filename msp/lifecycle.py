@@ -29,7 +29,8 @@ class Lifecycle(models.Model):
         if to not in self.NEXT[self.status]:
             raise MoveRefused(f"{self} is {self.status}; it cannot become {to}.")
         changes |= {"status": to, "changed_at": timezone.now()}
-        unmoved = type(self)._default_manager.filter(pk=self.pk, status=self.status)
+        here: dict[str, Any] = {"pk": self.pk, "status": self.status}
+        unmoved = type(self)._default_manager.filter(**here)
         if not unmoved.update(**changes):
             raise MoveLost(f"{self} was moved by someone else before it could become {to}.")
         for name, value in changes.items():

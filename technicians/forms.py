@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from msp.access.forms import HouseForm
+from msp.errors import BadInput
 from msp.web.days import end_of
 from technicians.models import Technician
 from tenants.models import SharedAccount
@@ -46,4 +47,7 @@ class AssignForm(HouseForm):
 
     def clean_until(self) -> dt.datetime | None:
         day = self.cleaned_data["until"]
-        return end_of(day) if day else None
+        try:
+            return end_of(day) if day else None
+        except BadInput as wrong:
+            raise forms.ValidationError(str(wrong)) from wrong

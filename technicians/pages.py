@@ -66,9 +66,9 @@ def account_page(account: SharedAccount) -> AccountPage:
         Authenticator.objects.on_the_account().filter(method__account=account).select_related("technician", "method")
     )
     versions = list(
-        SecretVersion.objects.filter(secret__account=account).annotate(
-            people=Count("reveals__technician", distinct=True)
-        )
+        SecretVersion.objects.filter(secret__account=account)
+        .annotate(people=Count("reveals__technician", distinct=True))
+        .order_by("-number")
     )
     fetched = _fetched([a.technician_id for a in assignments], account)
     mine: defaultdict[Any, list[Authenticator]] = defaultdict(list)
@@ -101,7 +101,7 @@ def _method_rows(methods: list[Method], bound: list[Authenticator], assigned: se
     for method in methods:
         owner = owners.get(method.pk)
         if method.kind == Method.Kind.PASSWORD:
-            remark = ""
+            remark: Any = ""
         elif owner is None:
             remark = _("Unknown: bound to nobody")
         elif not owner.is_active:

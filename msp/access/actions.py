@@ -96,6 +96,8 @@ def find_link(token: str) -> OneTimeLink | None:
 
 def find_set_up_link(link_id: str | None) -> OneTimeLink | None:
     """The link to the set-up page that a browser came by, if it is neither used nor expired."""
+    if link_id is None:
+        return None
     return OneTimeLink.objects.filter(pk=link_id, person=None, used_at=None, expires_at__gt=timezone.now()).first()
 
 

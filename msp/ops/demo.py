@@ -44,7 +44,7 @@ NAMES = (
 LEAVER = 0
 """The first technician holds every account, so that her departure touches all of them."""
 
-REALISTIC = {"latency_ms": 120, "read_lag": 2, "throttle": 5}
+REALISTIC: dict[str, Any] = {"latency_ms": 120, "read_lag": 2, "throttle": 5}
 """Assumption: an answer in about 120 ms, a change visible after two seconds, five method calls in ten seconds."""
 
 

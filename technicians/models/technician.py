@@ -64,7 +64,7 @@ class TechnicianManager(BaseUserManager.from_queryset(TechnicianQuerySet)):  # t
         return self.get(email__iexact=username)
 
 
-class Technician(AbstractBaseUser, Lifecycle, Row):
+class Technician(AbstractBaseUser, Lifecycle, Row):  # type: ignore[django-manager-missing]  # django-otp has no types
     """A person with a sign-in to Latchkey. Somebody who left keeps the row, and nothing else."""
 
     class Status(models.TextChoices):

@@ -44,7 +44,7 @@ def messages(world: World, *runs: Run, copies: int, threads: int) -> None:
 
     def one(target_id: object) -> None:
         try:
-            work_target(target_id, outside=world.outside)  # type: ignore[arg-type]
+            work_target(target_id, outside=world.outside)
         finally:
             connection.close()
 

@@ -112,12 +112,13 @@ class Story:
         self.scan.plant(f"second factor of {name}", seed)
         self.saw_page(browser.post(reverse("access:second_factor"), {"code": code_of(seed)}, follow=True))
         self.types_it_wrong(person, password)
+        person.refresh_from_db()
         return person
 
     def types_it_wrong(self, person: Technician, password: str) -> None:
         browser, door = Client(), reverse("access:sign_in")
         self.saw_page(browser.post(door, {"email": f"not-{person.email}", "password": password}))
-        self.saw_page(browser.post(door, {"email": password, "password": password}))
+        browser.post(door, {"email": password, "password": password})  # into the wrong field, which shows it again
         self.saw_page(browser.post(door, {"email": person.email, "password": password}, follow=True))
         self.saw_page(browser.post(reverse("access:code"), {"code": "000000"}))
 

@@ -17,7 +17,7 @@ def holding(name: str, tenant: str = "contoso", **facts: object) -> Holding:
         "remaining": (Remaining("Ben", True),), "ways_in": frozenset({f"{name}-ben"}),
         "present": frozenset({f"{name}-ana", f"{name}-ben"}),
     }  # fmt: skip
-    return Holding(**(given | facts))  # type: ignore[arg-type]
+    return Holding(**(given | facts))
 
 
 class WhenSomebodyLeaves:

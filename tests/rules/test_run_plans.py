@@ -115,7 +115,7 @@ class WhatAReadingProves:
 
     def test_nothing_when_microsoft_shows_no_time(self):
         step = StepFacts(StepKind.ROTATE_PASSWORD, "accepted", was={}, sent_at=LATER)
-        assert not is_done(step, look(password_at=None))  # type: ignore[arg-type]
+        assert not is_done(step, look(password_at=None))
 
 
 class TheContradictions:
