@@ -279,7 +279,7 @@ def why_it_failed(title: str, lines: list[str]) -> str:
         return "The disk is full. Make room and start again; the unfinished environment is then made anew."
     if re.search(r"Permission denied|Read-only file system", text):
         return f"{title}: a directory cannot be written. Give another one with LATCHKEY_VENV=path.\n{lines[-1]}"
-    hint = "Latchkey is used as far as it got before; nothing else was changed. Check the network and start again."
+    hint = "The installation did not finish; nothing else was changed. Check the network and start again."
     if sys.version_info[:2] > NEWEST_TRIED:
         hint = f"This Python is newer than any that was tried; use Python 3.{NEWEST_TRIED[1]}, or start again."
     return "\n".join([*lines[-12:], "", hint])

@@ -95,5 +95,5 @@ def web_secret() -> str:
 
 
 def cache_url() -> str:
-    """REDIS_URL in redis-py's own spelling; Celery calls a Unix socket `redis+socket://`."""
-    return REDIS_URL.replace("redis+socket://", "unix://", 1)
+    """REDIS_URL in redis-py's own spelling: for a Unix socket Celery has other words."""
+    return REDIS_URL.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=", 1)

@@ -13,6 +13,7 @@ from msp.errors import BadInput, NotPermitted
 from msp.importing.accounts import ACCOUNTS
 from msp.importing.assignments import ASSIGNMENTS
 from msp.importing.authenticators import AUTHENTICATORS
+from msp.importing.groups import GROUPS
 from msp.importing.partner_center import PARTNER_CENTER
 from msp.importing.preview import Kind, Outcome, Plan, Preview, nothing_to_do, rows_of
 from msp.importing.reader import read
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from msp.outside import Outside
     from technicians.models import Technician
 
-KINDS: dict[str, Kind] = {k.name: k for k in (PARTNER_CENTER, ACCOUNTS, TECHNICIANS, ASSIGNMENTS, AUTHENTICATORS)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (PARTNER_CENTER, ACCOUNTS, GROUPS, TECHNICIANS, ASSIGNMENTS, AUTHENTICATORS)
+}
 """In the order in which an empty installation needs them."""
 
 

@@ -61,8 +61,7 @@ class Importer:
             self.plan.notes.append(
                 _(
                     "These tenant groups do not exist yet and are made, without tenants: %(groups)s. Whoever has "
-                    "only such "
-                    "groups sees no tenant until some are put in."
+                    "only such groups sees no tenant until some are put in (kind groups)."
                 )
                 % {"groups": ", ".join(names)}
             )

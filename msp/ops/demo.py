@@ -5,6 +5,7 @@ Everything is done through the same actions as in a real installation; only the 
 
 from __future__ import annotations
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,9 @@ def public_certificate() -> str:
 def _people(count: int, outside: Outside) -> tuple[Technician, tuple[Technician, ...]]:
     reseller = Reseller.objects.create(name="Northwind Managed IT")
     owner = create_technician(reseller=reseller, email=OWNER, name="Morgan Reyes", role=Role.OWNER, by=None)
+    # Nobody knows it: the way in is a link. Without one the first page would ask to choose a password.
+    owner.set_password(secrets.token_urlsafe(24))
+    owner.save(update_fields=["password"])
     others = [("Petra Wolf", Role.MANAGER), ("Quentin Hale", Role.AUDITOR)]
     names = [*NAMES[:count], *(f"Technician {number}" for number in range(len(NAMES) + 1, count + 1))]
     people = [_person(reseller, name, Role.TECHNICIAN, owner) for name in names]

@@ -161,7 +161,6 @@ def demo(choices: Choices) -> int:
             start_work(supervisor, home, environment, choices)
             show_the_way_in(supervisor, home, environment, choices)
             say(f"Ready after {time.monotonic() - began:.1f} s. Data: {home.path}. Ctrl+C stops everything.")
-            print(f"Open {address(choices)}", flush=True)  # noqa: T201
             supervisor.run()
     except Interrupted:
         return STOPPED

@@ -32,6 +32,7 @@ from tenants.models import SharedAccount
 
 PEOPLE_PER_PAGE = 50
 ASSIGNMENTS_PER_PAGE = 50
+AUTHENTICATORS_SHOWN = 50
 SUGGESTIONS = 12
 
 
@@ -120,10 +121,13 @@ def _page(request: HttpRequest, found: Technician, form: AssignForm | None = Non
     person = reader(request)
     page = Paginator(assignments_of(found, person), ASSIGNMENTS_PER_PAGE).get_page(request.GET.get("page"))
     may_assign = person.may("assign") and found.is_active
+    authenticators = authenticators_of(found, person)
     context = {
         "technician": found,
         "rows": page,
-        "authenticators": authenticators_of(found, person),
+        "authenticators": authenticators[:AUTHENTICATORS_SHOWN],
+        "authenticators_in_all": authenticators.count(),
+        "may_see_reports": person.may("see_reports"),
         "reveals": reveals_to(found, person),
         "may_see_runs": person.may("see_runs"),
         "runs": runs_about(found, person) if person.may("see_runs") else [],

@@ -12,7 +12,7 @@ from msp.errors import BadInput, NotPermitted
 from msp.ledger.record import record
 from tenants.actions.nudge import nudge
 from tenants.models import Step, Target
-from tenants.plans import StepState
+from tenants.plans import StepKind, StepState
 
 if TYPE_CHECKING:
     from technicians.models import Technician
@@ -20,15 +20,22 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def retry_target(target: Target, *, by: Technician) -> int:
-    """Plan every refused or blocked step of the target again; the guards are asked again. Says how many."""
+    """Plan every refused or blocked step of the target again, and read back at once what is unverified.
+
+    The guards are asked again, and what follows the acts (proof, hand-over, second look) is done again after them.
+    Says how many steps were planned.
+    """
     _permitted(by)
     stopped = target.steps.filter(status__in=[StepState.REFUSED, StepState.BLOCKED])
     if target.account.break_glass:
         raise BadInput(_("This is a break-glass account: automation never touches it. Accept the gap instead."))
     count = 0
     for step in stopped:
-        step.advance(StepState.PLANNED, problem="", refusals=0, looks=0)
+        # The candidate that was refused is dead: a new one is made.
+        step.advance(StepState.PLANNED, problem="", refusals=0, looks=0, version=None)
         count += 1
+    if count:
+        _follow_up_again(target)
     Target.objects.filter(pk=target.pk).update(due_at=timezone.now(), tries=0)
     record(
         "target.retried",
@@ -41,6 +48,21 @@ def retry_target(target: Target, *, by: Technician) -> int:
     )
     transaction.on_commit(lambda: nudge(target.pk))
     return count
+
+
+def _follow_up_again(target: Target) -> None:
+    """What was proven before the new acts stays written down; a new proof, hand-over and second look come after it."""
+    steps = list(target.steps.order_by("position"))
+    place = steps[-1].position
+    for kind in (StepKind.PROVE, StepKind.RESHARE, StepKind.SECOND_LOOK):
+        last = [step for step in steps if step.kind == kind][-1]
+        if last.status == StepState.PLANNED:
+            Step.objects.filter(pk=last.pk).update(due_at=None)
+        elif last.status == StepState.UNVERIFIED:
+            last.advance(StepState.PLANNED, problem="", due_at=None)
+        else:
+            place += 1
+            Step.objects.create(reseller_id=target.reseller_id, target=target, kind=kind, position=place)
 
 
 @transaction.atomic

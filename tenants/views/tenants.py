@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -17,7 +18,7 @@ from django.views.decorators.vary import vary_on_headers
 from msp.access.rights import needs, reader
 from msp.outside import outside
 from tenants.actions.observe_tenant import observe_tenant
-from tenants.models import SharedAccount, Tenant
+from tenants.models import SharedAccount, Tenant, TenantGroup
 from tenants.queries import SHOW, accounts_with_counts, runs_on, tenant_rows, tenants_like
 
 TENANTS_PER_PAGE = 50
@@ -48,7 +49,8 @@ def tenant_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @needs("see_accounts")
 def tenant(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
-    seen = Tenant.objects.visible_to(request.user).select_related("customer").prefetch_related("groups")
+    groups = Prefetch("groups", TenantGroup.objects.visible_to(request.user))
+    seen = Tenant.objects.visible_to(request.user).select_related("customer").prefetch_related(groups)
     found: Tenant = get_object_or_404(seen, pk=tenant_id)
     accounts = SharedAccount.objects.visible_to(request.user).filter(tenant=found)
     person = reader(request)

@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import logging
+import os
 import secrets
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from django.urls import reverse
 from django_otp.oath import TOTP
 
 from msp.access.actions import make_link
+from msp.access.models import TotpDevice
 from msp.celery import app
 from msp.errors import BadInput, LatchkeyError
 from msp.importing.flow import apply_import, preview_import
@@ -59,6 +61,8 @@ from tests.support.world import World, eventually
 
 TENANTS, ACCOUNTS = 4, 8
 AWKWARD = ("plain", "sp ace", 'qu"ote', "a'postrophe", "amp&ersand", "less<than", "back\\slash", "per%cent", "comma,")
+OF_OUR_OWN_SERVER = ("PostgreSQL's write-ahead log", "PostgreSQL's own log")
+"""The files of a server that somebody else runs are not ours to read."""
 SHOWS_A_SEED_ONCE = {"access:second_factor"}
 
 
@@ -102,8 +106,10 @@ class Story:
         self.scan.plant(f"password of {name}", password)
         browser = Client()
         url = reverse("access:link", args=[token])
+        browser.head(url)  # a mail scanner
         browser.get(url)
         browser.post(url)
+        self.saw_page(Client().get(url))  # somebody tries the used link again
         self.saw_page(browser.post(reverse("access:set_password"), {"password": password, "again": f"{password}?"}))
         self.saw_page(browser.post(reverse("access:set_password"), {"password": password, "again": password}))
         # This one page shows the seed, to its owner, once; so it is not among those that are looked at.
@@ -169,10 +175,10 @@ class Story:
     # --- reveals ---
 
     def passwords_are_revealed(self) -> None:
-        ben, lost = Visitor(self.ben, fresh=False), Visitor(self.ben)
+        lost, ben = Visitor(self.ben), at_a_new_desk(self.ben)
         for account in self.accounts[:3]:
             url = reverse("tenants:reveal", args=[account.pk])
-            self.saw_page(ben.post(url, {"reason": "the printer is down", "code": "000000"}))
+            self.saw_page(ben.post(url, {"reason": "the printer is down", "code": "no code"}))
             self.saw_page(ben.post(url, {"reason": "", "code": ben.code()}))
         url = reverse("tenants:reveal", args=[self.accounts[0].pk])
         shown = answer_of(Visitor(self.ben).post(url, {"reason": "the printer is down"}))
@@ -200,12 +206,13 @@ class Story:
 
     def leaves(self, person: Technician) -> Run:
         """Decided on the page, by a manager, with a code."""
-        mia = Visitor(self.manager, fresh=False)
+        mia = at_a_new_desk(self.manager)
         url = reverse("technicians:offboard", args=[person.pk])
         self.saw_page(mia.get(url))
         self.saw_page(mia.post(url, {"reason": self.word, "code": "000000"}))
         time.sleep(1.1)  # a wrong code slows down the next try
-        self.saw_page(mia.post(url, {"reason": f"resigned, {self.word}", "code": mia.code()}, follow=True))
+        decided = self.saw_page(mia.post(url, {"reason": f"resigned, {self.word}", "code": mia.code()}, follow=True))
+        assert decided.redirect_chain, decided.context["trouble"]
         return Run.objects.get(offboardings__technician=person)
 
     def is_settled(self, run: Run) -> bool:
@@ -241,6 +248,12 @@ class Story:
             value = self.world.outside.vault.open(bytes(version.sealed), version.place)
             self.scan.plant(f"new password of {version.secret.account}, {version}", value)
         return len(versions)
+
+
+def at_a_new_desk(person: Technician) -> Visitor:
+    """With a new authenticator, which is the only one, as it is after a change of phones; no code was given yet."""
+    TotpDevice.objects.filter(user=person).delete()
+    return Visitor(person, fresh=False)
 
 
 def code_of(seed: bytes) -> str:
@@ -341,8 +354,8 @@ class WhenEverythingThatTouchesASecretWasDone:
             write_evidence(one, tmp_path / "evidence")
         story.saw("evidence files", evidence_in(tmp_path / "evidence"))
         story.saw("database dump", database_dump())
-        story.saw("PostgreSQL's write-ahead log", journal_since(journal))
-        story.saw("PostgreSQL's own log", server_log())
+        for medium, content in zip(OF_OUR_OWN_SERVER, (journal_since(journal), server_log()), strict=True):
+            story.saw(medium, content)
         story.saw("sessions", sessions())
         story.saw("broker", broker_dump(django_settings.CACHES["default"]["LOCATION"]))
         story.saw("log of the pages", caplog.text.encode())
@@ -353,11 +366,13 @@ class WhenEverythingThatTouchesASecretWasDone:
         for medium, parts in story.media.items():
             content = b"\n".join(parts)
             findings += story.scan.findings(medium, content)
-            if content.strip() and not story.canary.findings(medium, content):
+            if medium in OF_OUR_OWN_SERVER and not content and "LATCHKEY_TEST_DATABASE_URL" in os.environ:
+                continue
+            if not story.canary.findings(medium, content):
                 silent.append(medium)
-        assert findings == []
+        assert findings == [], "\n".join(findings)
         assert silent == [], "the canary was not seen there, so nothing can be said of these places"
-        assert len(story.media) == 11
+        assert b"[withheld]" in b"".join(story.media["database dump"]), "Microsoft did echo passwords, and we saw it"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from msp import outside as composition
 from msp.access import fresh
 from technicians.actions.assign import assign
 from technicians.actions.enrol import begin_enrolment
+from technicians.actions.keep_upload import keep_upload
 from technicians.models import Role, Technician
 from tenants.models import SharedAccount, Step, Tenant, TenantGroup
 from tenants.plans import StepState
@@ -49,6 +50,12 @@ class Side:
     here: Corner
     hidden: Corner
     people: dict[str, Technician]
+    uploads: dict[str, Any]
+
+    def own_objects(self, role: str) -> dict[str, Any]:
+        """A technician and a contact see no page of a person but their own; a file is seen by who chose it alone."""
+        own = self.here.objects | ({"upload_id": self.uploads[role]} if role in self.uploads else {})
+        return own | ({"technician_id": self.people[role].pk} if role in ("technician", "customer contact") else {})
 
 
 def make_side(world: World, here: str, hidden: str) -> Side:
@@ -68,7 +75,8 @@ def make_side(world: World, here: str, hidden: str) -> Side:
     Technician.objects.filter(reseller=world.reseller).update(password=SOME_PASSWORD)
     for person in people.values():
         person.refresh_from_db()
-    return Side(seen, unseen, people)
+    uploads = {role: make_upload(world, seen.tenant, by=p) for role, p in people.items() if p.may("import")}
+    return Side(seen, unseen, people, uploads)
 
 
 def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
@@ -92,7 +100,15 @@ def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
         "technician_id": ben.pk,
         "assignment_id": ben.assignments.get().pk,
         "enrolment_id": enrolment.pk,
+        "upload_id": make_upload(world, tenant, by=world.technician(f"Ina-{word}", Role.MANAGER)),
     })  # fmt: skip
+
+
+def make_upload(world: World, tenant: Tenant, *, by: Technician) -> Any:
+    """A file that was chosen and looked at, and is not imported yet."""
+    domain = tenant.default_domain
+    table = f"tenant,user_principal_name\n{domain},new@{domain}\n".encode()
+    return keep_upload(table, kind="accounts", file_name=f"{domain}.csv", by=by, outside=world.outside).pk
 
 
 def another_reseller(world: World, name: str, owner_email: str) -> World:

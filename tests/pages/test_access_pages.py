@@ -1,4 +1,4 @@
-"""The doors: password, second factor, one-time link, set-up, and what a fresh code is asked for."""
+"""The doors: password, second factor, one-time link, and when a code is asked for again."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django_otp.oath import TOTP
 
 from msp.access.actions import make_link, make_totp_device
-from msp.access.fresh import GIVEN_AT
+from msp.access.fresh import GIVEN_AT, vault
 from msp.access.models import OneTimeLink, TotpDevice
 from msp.ledger.models import Entry
-from technicians.models import Role, Technician
-from tenants.models import Reseller
 from tests.pages.runs_stage import Office
 from tests.support.visitor import Visitor
 
@@ -40,7 +37,6 @@ class Doors:
 
     @pytest.fixture(autouse=True)
     def _doors(self, db):
-        cache.clear()
         self.office = Office()
         self.ana = self.office.person("Ana")
         self.ana.set_password(PASSWORD)
@@ -54,13 +50,8 @@ class Doors:
         return self.post("sign_in", email=email or self.ana.email, password=password)
 
     def factor(self):
-        _device, seed = make_totp_device(self.ana, vault=self.vault(), confirmed=True)
+        _device, seed = make_totp_device(self.ana, vault=vault(), confirmed=True)
         return seed
-
-    def vault(self):
-        from msp.access.fresh import vault
-
-        return vault()
 
     def is_inside(self, client=None):
         return (client or self.browser).get(DASHBOARD).status_code == 200
@@ -342,130 +333,3 @@ class WhenALinkIsUsed(Doors):
         visitor = Visitor(ben)
         visitor.post(reverse("access:link", args=[self.link_for(self.ana)]))
         assert "Ana" in visitor.get(DASHBOARD).content.decode()
-
-
-class WhenAnInstallationIsEmpty:
-    FORM = {
-        "reseller_name": "Northwind IT", "name": "Olga", "email": "olga@northwind.example",
-        "password": PASSWORD, "again": PASSWORD,
-    }  # fmt: skip
-
-    def come(self, browser):
-        browser.post(reverse("access:link", args=[make_link(None, minutes=30)]))
-
-    def test_without_the_link_there_is_no_set_up(self):
-        browser = Client()
-        assert browser.get(reverse("access:set_up")).status_code == 410
-        assert browser.post(reverse("access:set_up"), self.FORM).status_code == 410
-        assert not Technician.objects.exists()
-
-    def test_the_link_leads_to_an_owner_with_a_second_factor_to_set_up(self):
-        browser = Client()
-        self.come(browser)
-        answer = browser.post(reverse("access:set_up"), self.FORM)
-        assert answer.url == reverse("access:second_factor")
-        owner = Technician.objects.get()
-        assert (owner.role, owner.email, owner.reseller.name) == (Role.OWNER, "olga@northwind.example", "Northwind IT")
-        assert owner.check_password(PASSWORD)
-        assert browser.get(DASHBOARD).url.startswith(reverse("access:second_factor"))
-
-    @pytest.mark.parametrize(
-        "wrong", [{"password": "short", "again": "short"}, {"email": "no address"}, {"reseller_name": "  "}]
-    )
-    def test_a_mistake_saves_nothing_and_does_not_cost_the_link(self, wrong):
-        browser = Client()
-        self.come(browser)
-        assert browser.post(reverse("access:set_up"), self.FORM | wrong).status_code == 422
-        assert not Technician.objects.exists()
-        assert not Reseller.objects.exists()
-        assert browser.post(reverse("access:set_up"), self.FORM).status_code == 302
-
-    def test_two_people_with_the_same_link_make_one_owner(self):
-        first, second = Client(), Client()
-        token = make_link(None, minutes=30)
-        for browser in (first, second):
-            browser.post(reverse("access:link", args=[token]))
-        first.post(reverse("access:set_up"), self.FORM)
-        answer = second.post(reverse("access:set_up"), self.FORM | {"email": "eve@elsewhere.example"})
-        assert answer.status_code == 410
-        assert Technician.objects.get().email == "olga@northwind.example"
-
-    def test_it_is_refused_when_there_is_an_owner(self):
-        Office()
-        browser = Client()
-        self.come(browser)
-        assert browser.get(reverse("access:set_up")).status_code == 410
-        assert browser.post(reverse("access:set_up"), self.FORM).status_code == 410
-
-
-class EveryPage(Doors):
-    def test_is_not_stored_by_anybody(self):
-        visitor = Visitor(self.office.owner)
-        for name in ("web:dashboard", "web:search", "tenants:list", "technicians:list"):
-            assert "no-store" in visitor.get(reverse(name))["Cache-Control"], name
-
-    def test_allows_no_script_and_no_style_but_ours(self):
-        answer = Visitor(self.office.owner).get(DASHBOARD)
-        policy = answer["Content-Security-Policy"]
-        assert "script-src 'self'" in policy
-        assert "style-src 'self'" in policy
-        assert "unsafe" not in policy
-        page = answer.content.decode()
-        assert " style=" not in page
-        assert not re.search(r"<script(?![^>]*\bsrc=)", page)
-        assert not re.search(r"\son[a-z]+=", page)
-
-    def test_shows_times_where_the_reader_is(self):
-        account = self.office.account(self.office.tenant("Contoso"))
-        account.observed_at = "2026-07-01T23:30:00Z"
-        account.save()
-        owner = self.office.owner
-        for zone, shown in (
-            ("UTC", "2026-07-01 23:30"),
-            ("Europe/Berlin", "2026-07-02 01:30"),
-            ("Nowhere/None", "2026-07-01 23:30"),
-        ):
-            Technician.objects.filter(pk=owner.pk).update(time_zone=zone)
-            page = Visitor(owner).get(reverse("tenants:account", args=[account.pk])).content.decode()
-            assert shown in page, zone
-            assert 'datetime="2026-07-01T23:30:00Z"' in page
-
-    @pytest.mark.parametrize(
-        ("role", "seen", "hidden"),
-        [
-            (Role.MANAGER, {"Tenants", "Technicians", "Runs", "Ledger", "Reports", "Import"}, set()),
-            (Role.AUDITOR, {"Tenants", "Technicians", "Runs", "Ledger", "Reports"}, {"Import"}),
-            (Role.TECHNICIAN, {"Tenants"}, {"Technicians", "Runs", "Ledger", "Reports", "Import"}),
-        ],
-    )
-    def test_leads_only_to_what_the_role_may_see(self, role, seen, hidden):
-        page = Visitor(self.office.person("Rob", role)).get(DASHBOARD).content.decode()
-        titles = set(re.findall(r'nav-link-title">([^<]+)<', page))
-        assert titles == seen | {"Dashboard"}
-        assert not titles & hidden
-
-    def test_that_is_not_there_says_so_in_words(self):
-        answer = Visitor(self.ana).get("/nothing/here")
-        assert answer.status_code == 404
-        assert "There is nothing at this address that you may see" in answer.content.decode()
-
-    def test_that_is_not_for_the_role_says_so_in_words(self):
-        answer = Visitor(self.ana).get(reverse("technicians:list"))
-        assert answer.status_code == 403
-        assert "Your role does not open this page." in answer.content.decode()
-
-    def test_that_is_sent_without_its_token_is_refused_in_words(self):
-        strict = Client(enforce_csrf_checks=True)
-        answer = strict.post(reverse("access:sign_in"), {"email": self.ana.email, "password": PASSWORD})
-        assert answer.status_code == 403
-        assert "This page was too old" in answer.content.decode()
-
-    def test_that_breaks_says_so_in_words_and_not_in_code(self, monkeypatch):
-        visitor = Visitor(self.office.owner)
-        visitor.raise_request_exception = False
-        monkeypatch.setattr("msp.web.views.found_by", lambda *_args, **_named: 1 / 0)
-        answer = visitor.get(reverse("web:search"), {"q": "x"})
-        assert answer.status_code == 500
-        page = answer.content.decode()
-        assert "Latchkey has a fault" in page
-        assert "ZeroDivision" not in page

@@ -104,6 +104,12 @@ class WhenATechnicianIsOpened(Team):
         assert "On the account" in page
         assert reverse("technicians:offboard", args=[self.ana.pk]) in page
 
+    def test_of_very_many_authenticators_the_first_fifty_are_shown_and_all_are_counted(self):
+        self.office.held_by(self.ana, tenants=50)
+        page = self.page()
+        assert page.count("On the account") == 50
+        assert "The first 50 of 51" in page
+
     def test_past_assignments_stay_on_the_page(self):
         self.ana.assignments.update(until_at=timezone.now())
         page = self.page()
@@ -114,6 +120,7 @@ class WhenATechnicianIsOpened(Team):
         self.office.offboard(self.ana)
         page = self.page()
         assert "Offboarding: Ana" in page
+        assert "Still on the account" in page
         assert reverse("technicians:offboard", args=[self.ana.pk]) not in page
         assert reverse("technicians:assign", args=[self.ana.pk]) not in page
 

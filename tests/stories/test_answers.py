@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from tenants.actions import rotate_password as rotating
@@ -211,3 +213,47 @@ class WhenTheLeaversMethodIsTheDefault(Scene):
         assert phone.directory_id not in self.world.methods_on(self.account)
         self.assert_out_and_true()
         assert user.default == "oath"
+
+
+class WhenARefusedRotationIsTriedAgain(Scene):
+    """The tenant's policy refused five candidates; somebody mended it."""
+
+    @pytest.fixture(autouse=True)
+    def _refused(self, _scene: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(rotating, "new_password", lambda: "weak")
+            self.depart()
+        assert self.world.step(self.run, StepKind.ROTATE_PASSWORD).status == StepState.REFUSED
+
+    def try_again(self) -> None:
+        retry_target(self.run.targets.get(), by=self.world.owner)
+        self.world.work(self.run)
+
+    def test_a_new_candidate_is_made_and_the_run_becomes_clean_so_far(self):
+        self.try_again()
+        self.assert_out_and_true()
+
+    def test_the_hand_over_and_the_proof_are_done_again(self):
+        self.try_again()
+        handed_over = self.run.targets.get().steps.filter(kind=StepKind.RESHARE).order_by("position")
+        assert [step.status for step in handed_over] == [StepState.NEEDLESS, StepState.VERIFIED]
+        proofs = self.run.targets.get().steps.filter(kind=StepKind.PROVE)
+        assert [step.status for step in proofs] == [StepState.VERIFIED, StepState.VERIFIED]
+
+    def test_the_second_look_comes_an_hour_after_the_new_act(self):
+        before = self.world.step(self.run, StepKind.SECOND_LOOK).due_at
+        with time_machine.travel(timezone.now() + timedelta(minutes=30), tick=True):
+            self.try_again()
+        after = self.world.step(self.run, StepKind.SECOND_LOOK).due_at
+        assert after is not None and before is not None
+        assert timedelta(minutes=29) < after - before < timedelta(minutes=31)
+
+    def test_after_the_second_look_another_one_is_planned(self):
+        with time_machine.travel(timezone.now() + timedelta(minutes=66), tick=True):
+            self.world.work(self.run)
+            assert self.world.step(self.run, StepKind.SECOND_LOOK).status == StepState.VERIFIED
+            self.try_again()
+            assert self.world.state(self.run) == RunState.CLEAN_SO_FAR
+        with time_machine.travel(timezone.now() + timedelta(minutes=133), tick=True):
+            self.world.work(self.run)
+            assert self.world.state(self.run) == RunState.CLEAN

@@ -10,8 +10,10 @@ from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from msp.evidence import verify
 from msp.ledger.models import Entry
@@ -214,3 +216,21 @@ class WhenItIsAskedForOnTheCommandLine(Scene):
         listed = self.said("run", "list")
         assert str(self.run.pk) in listed
         assert "2 accounts  by olga@reseller.example" in listed
+
+
+class WhenTwoRunsEndTheSessionsWithinOneSecond:
+    """Microsoft's times have whole seconds: the second revocation leaves the same time behind as the first."""
+
+    def test_the_evidence_of_both_is_proven(self, world: World, tmp_path):
+        ana, ben, cid = (world.technician(name) for name in ("Ana", "Ben", "Cid"))
+        account = world.account(world.tenant("Contoso"))
+        world.give(account, ana, ben, cid)
+        with time_machine.travel(timezone.now().replace(microsecond=500_000), tick=False):
+            runs = [world.offboard(person).run for person in (ana, ben)]
+            for run in runs:
+                world.work(run)
+        for run in runs:
+            assert world.step(run, StepKind.REVOKE_SESSIONS).status == StepState.VERIFIED
+            file, key = write_evidence(run, tmp_path / str(run.pk))
+            result = checked(file, key)
+            assert result.returncode == 0, result.stdout + result.stderr

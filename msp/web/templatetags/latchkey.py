@@ -7,9 +7,17 @@ from django import template
 register = template.Library()
 
 TONES = {
-    "green": ["verified", "clean", "active", "current", "resolved", "bound"],
+    "green": ["verified", "clean", "active", "current", "resolved", "bound", "can_enter"],
     "azure": ["running", "accepted", "sending", "clean_so_far", "waiting_for_scan", "candidate"],
-    "yellow": ["unverified", "clean_with_exceptions", "waived", "snoozed", "push_on_shared"],
+    "yellow": [
+        "unverified",
+        "clean_with_exceptions",
+        "waived",
+        "snoozed",
+        "push_on_shared",
+        "knows_password",
+        "no_authenticator",
+    ],
     "red": [
         "refused",
         "blocked",
@@ -20,6 +28,7 @@ TONES = {
         "unknown_method",
         "account_missing",
         "run_problem",
+        "left_behind",
     ],
 }
 TONE_OF = {value: tone for tone, values in TONES.items() for value in values}

@@ -95,15 +95,14 @@
     }
   });
 
-  // One press is one request: a form that is under way does not go twice.
+  // One press is one request: a form does not go twice within a few seconds. Longer it is not held, because an
+  // answer that is a file leaves the page where it is.
   document.addEventListener("submit", function (event) {
     const form = event.target;
     if (form.method !== "post" || form.hasAttribute("hx-post")) return;
     if (form.hasAttribute("data-under-way")) event.preventDefault();
     form.setAttribute("data-under-way", "");
-  });
-  window.addEventListener("pageshow", function () {
-    document.querySelectorAll("[data-under-way]").forEach(function (form) { form.removeAttribute("data-under-way"); });
+    window.setTimeout(function () { form.removeAttribute("data-under-way"); }, 3000);
   });
 
   // htmx: trouble is said, never swallowed.
