@@ -66,7 +66,7 @@ def run_as_facts(run: Run) -> dict[str, Any]:
 
     {"id", "kind", "state", "reason", "requested_by", "started_at", "second_look_at", "accounts",
     "steps": {state: count}, "accounts_detail": [{"tenant", "account", "state",
-    "steps": [{"kind", "method", "state", "seconds", "request_ids", "problem"}]}]}.
+    "steps": [{"id", "kind", "method", "state", "seconds", "request_ids", "problem"}]}]}.
     Times are RFC 3339 in UTC or None; `seconds` is from sent to verified, None when it was not sent or not verified.
     The state of an account is a word of RunState too.
     """
@@ -94,6 +94,7 @@ def _account_as_facts(target: Target) -> dict[str, Any]:
         "state": str(state_of_steps(steps)),
         "steps": [
             {
+                "id": str(s.pk),
                 "kind": str(s.kind),
                 "method": str(s.method) if s.method else None,
                 "state": str(s.status),

@@ -41,7 +41,9 @@ def plan(sheet: Sheet, *, by: Technician, outside: Outside) -> Plan:
         elif len(name) > LONGEST_NAME:
             made.error(line.number, "group", _("A group's name is longer than 100 characters."))
         elif ";" in name:
-            made.error(line.number, "group", _("A group's name has no semicolon: the list of people parts groups by it."))
+            made.error(
+                line.number, "group", _("A group's name has no semicolon: the list of people parts groups by it.")
+            )
         elif tenant is not None:
             what = _("%(tenant)s in %(group)s") % {"tenant": tenant, "group": name}
             if tenant.pk in there.get(name, ()) or tenant.pk in wanted[name]:

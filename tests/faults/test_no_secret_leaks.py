@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection
 from django.test import Client
 from django.urls import reverse
@@ -95,7 +96,7 @@ class Story:
     def people_come_in(self) -> None:
         self.ana, self.ben, self.cid = (self.comes_in(name) for name in ("Ana", "Ben", "Cid"))
         self.manager = self.comes_in("Mia", Role.MANAGER)
-        for number in range(8):
+        for number in range(4):
             self.comes_in(f"Person-{number}")
 
     def comes_in(self, name: str, role: str = Role.TECHNICIAN) -> Technician:
@@ -144,15 +145,24 @@ class Story:
                 rows.append([tenant.default_domain, user.upn, "Olga", password])
         wrong = [[self.word, "admin@nowhere.example", "", a_password(0)], [*rows[1][:2], "", rows[1][3]]]
         self.scan.plant("password of a row that was refused", wrong[0][3])
+        self.import_by_page(rows + wrong)
         for table, partial in ((rows + wrong, False), (rows + wrong, True), (rows, False)):
             self.import_(table, partial)
         self.accounts = list(SharedAccount.objects.select_related("tenant__customer").order_by("pk"))
         assert len(self.accounts) == TENANTS * ACCOUNTS
 
+    def import_by_page(self, table: list[list[str]]) -> None:
+        """Looked at, not imported because of its wrong rows, and kept for a while."""
+        owner = at_a_new_desk(self.world.owner)
+        file = SimpleUploadedFile("passwords.csv", as_csv(table))
+        shown = self.saw_page(owner.post(reverse("import:start"), {"kind": "accounts", "file": file}, follow=True))
+        self.upload = shown.context["upload"]
+        url = reverse("import:apply", args=[self.upload.pk])
+        self.saw_page(owner.post(url, {"code": "no code"}))
+        self.saw_page(owner.post(url, {"code": owner.code()}))
+
     def import_(self, table: list[list[str]], partial: bool) -> None:
-        written = io.StringIO()
-        csv.writer(written).writerows(table)
-        data, by = written.getvalue().encode(), self.world.owner
+        data, by = as_csv(table), self.world.owner
         shown = preview_import("accounts", data, by=by, outside=self.world.outside)
         outcome = apply_import("accounts", data, by=by, outside=self.world.outside, partial=partial)
         for plan in (shown.plan, outcome.preview.plan):
@@ -227,7 +237,7 @@ class Story:
         objects = {
             "tenant_id": account.tenant_id, "account_id": account.pk, "run_id": run.pk, "target_id": step.target_id,
             "step_id": step.pk, "technician_id": self.ben.pk, "token": "not-a-token",
-            "assignment_id": self.ben.assignments.all()[0].pk, "enrolment_id": account.pk,
+            "assignment_id": self.ben.assignments.all()[0].pk, "enrolment_id": account.pk, "upload_id": self.upload.pk,
         }  # fmt: skip
         for person in (self.world.owner, self.manager):
             visitor = Visitor(person)
@@ -248,6 +258,12 @@ class Story:
             value = self.world.outside.vault.open(bytes(version.sealed), version.place)
             self.scan.plant(f"new password of {version.secret.account}, {version}", value)
         return len(versions)
+
+
+def as_csv(table: list[list[str]]) -> bytes:
+    written = io.StringIO()
+    csv.writer(written).writerows(table)
+    return written.getvalue().encode()
 
 
 def at_a_new_desk(person: Technician) -> Visitor:

@@ -56,6 +56,13 @@ class WhenAFileIsChosen(Scene):
         for word in ("Primary domain name", "break_glass", "method_id", "groups", "until"):
             assert word in page
 
+    def test_tenant_groups_are_filled_by_page(self):
+        tenant = self.office.tenant("Contoso")
+        upload = self.uploaded(f"group,tenant\nNorth,{tenant.default_domain}\n", "groups")
+        assert "contoso.example in North" in self.show(upload).content.decode()
+        self.apply(upload)
+        assert [group.name for group in tenant.groups.all()] == ["North"]
+
     def test_the_preview_names_errors_by_line_and_column_and_changes_nothing(self):
         page = self.show(self.uploaded(PEOPLE)).content.decode()
         assert "ana@x.example" in page

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from msp.errors import NoConnection
 from technicians.models import Role
-from tenants.models import Finding, Tenant
+from tenants.models import Finding, Tenant, TenantGroup
 from tests.pages.runs_stage import Office
 from tests.support.visitor import Visitor
 
@@ -167,6 +167,13 @@ class WhenATenantIsOpened(Shop):
             self.office.give(account, self.ana, self.ben)
             self.finding(account)
         assert queries() == few
+
+    def test_its_groups_are_shown_to_whoever_may_see_them(self):
+        group = TenantGroup.objects.create(reseller=self.office.reseller, name="Northern customers")
+        group.tenants.add(self.contoso.tenant)
+        address = reverse("tenants:detail", args=[self.contoso.tenant_id])
+        assert "Northern customers" in self.owner.get(address).content.decode()
+        assert "Northern customers" not in Visitor(self.ana).get(address).content.decode()
 
 
 class WhenATenantIsReadNow:

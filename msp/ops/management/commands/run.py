@@ -1,4 +1,4 @@
-"""Runs on the command line: `run list`, `run show ID [--json]`."""
+"""Runs on the command line: `run list`, `run show ID`, `run retry ID`, `run waive ID STEP --reason TEXT`."""
 
 from __future__ import annotations
 
@@ -6,33 +6,55 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import ngettext
 
-from msp.ops.find_run import find_run
-from tenants.models import Run
+from msp.errors import LatchkeyError
+from msp.ops.find_run import find_run, find_step
+from msp.ops.people import acting_person
+from msp.ops.work_here import work_until_settled
+from msp.outside import outside
+from tenants.actions.mend import retry_target, waive_step
+from tenants.models import Run, Target
+from tenants.models.run import FOR_A_PERSON
 from tenants.plans import RunState, StepKind, StepState
 from tenants.run_queries import run_as_facts
 
+ID_SHOWN = 8
+"""So many characters of a step's id are shown: enough to name it among the steps of one run."""
+
 
 class Command(BaseCommand):
-    help = "Shows what runs have done, step by step."
+    help = "Shows what runs have done, step by step, and takes a person's decision about a step that needs one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         listed = verbs.add_parser("list", help="the newest runs and their states")
         listed.add_argument("--limit", type=int, default=20, help="how many (default 20)")
         show = verbs.add_parser("show", help="one run with every step")
-        show.add_argument("run", metavar="ID", help="the run's id, or the first characters of it")
         show.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        retry = verbs.add_parser("retry", help="plan its refused and blocked steps again, and read back the unproven")
+        retry.add_argument("--account", metavar="UPN", help="on this account only")
+        retry.add_argument("--wait", action="store_true", help="do the work here and end with the result")
+        waive = verbs.add_parser("waive", help="accept that one step's effect is missing")
+        for verb in (show, retry, waive):
+            verb.add_argument("run", metavar="ID", help="the run's id, or the first characters of it")
+        waive.add_argument("step", metavar="STEP", help="the step's id as `run show` shows it")
+        waive.add_argument("--reason", default="", help="why; it is part of the evidence")
+        for verb in (retry, waive):
+            verb.add_argument("--as", dest="acting", metavar="EMAIL", help="who acts (else: the only owner)")
 
     def handle(self, *args: Any, **given: Any) -> None:
-        if given["verb"] == "list":
-            self._list(given["limit"])
-            return
-        facts = run_as_facts(find_run(given["run"]))
-        if given["json"]:
-            self.stdout.write(json.dumps(facts, indent=2, default=str))
-        else:
-            self._show(facts)
+        try:
+            if given["verb"] == "list":
+                self._list(given["limit"])
+            elif given["verb"] == "show":
+                self._show(run_as_facts(find_run(given["run"])), as_json=given["json"])
+            elif given["verb"] == "retry":
+                self._retry(given["run"], given["account"], given["acting"], wait=given["wait"])
+            else:
+                self._waive(given["run"], given["step"], given["reason"], given["acting"])
+        except LatchkeyError as wrong:
+            raise CommandError(str(wrong)) from wrong
 
     def _list(self, limit: int) -> None:
         if limit < 1:
@@ -40,14 +62,18 @@ class Command(BaseCommand):
         runs = Run.objects.with_counts().select_related("requested_by").order_by("-started_at")[:limit]
         for run in runs:
             who = run.requested_by.email if run.requested_by else "Latchkey"
+            size = ngettext("%(count)d account", "%(count)d accounts", run.accounts) % {"count": run.accounts}
             self.stdout.write(
                 f"{run.pk}  {run.started_at:%Y-%m-%d %H:%M} UTC  {run.get_kind_display()}  {run.state.label}  "
-                f"{run.accounts} accounts  by {who}"
+                f"{size}  by {who}"
             )
         if not runs:
             self.stdout.write("There are no runs yet; `offboard EMAIL --reason TEXT` starts one.")
 
-    def _show(self, facts: dict[str, Any]) -> None:
+    def _show(self, facts: dict[str, Any], *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(facts, indent=2, default=str))
+            return
         look = f"; second look at {facts['second_look_at']}" if facts["second_look_at"] else ""
         self.stdout.write(f"Run {facts['id']} ({facts['kind']}): {RunState(facts['state']).label}{look}")
         self.stdout.write(f"Asked by {facts['requested_by'] or 'Latchkey'} at {facts['started_at']}: {facts['reason']}")
@@ -56,9 +82,57 @@ class Command(BaseCommand):
             for step in account["steps"]:
                 self.stdout.write(f"  {_words(step)}")
 
+    def _retry(self, run_id: str, upn: str | None, acting: str | None, *, wait: bool) -> None:
+        by = acting_person(acting)
+        run = find_run(run_id, seen_by=by)
+        targets = Target.objects.visible_to(by).filter(run=run).select_related("account__tenant")
+        if upn:
+            targets = targets.filter(account__user_principal_name__iexact=upn)
+            if not targets:
+                raise CommandError(f"This run has no account {upn}; nothing was changed.")
+        troubled = list(targets.filter(steps__status__in=FOR_A_PERSON).distinct().order_by("position"))
+        if not troubled:
+            self.stdout.write("There is nothing to try again; nothing was changed.")
+        left = [target for target in troubled if not self._tried_again(target, by)]
+        if wait:
+            work_until_settled(run, outside())
+            self._show(run_as_facts(run), as_json=False)
+        if left:
+            raise CommandError(
+                ngettext(
+                    "%(count)d account was left as it is; see above.",
+                    "%(count)d accounts were left as they are; see above.",
+                    len(left),
+                )
+                % {"count": len(left)}
+            )
+
+    def _tried_again(self, target: Target, by: Any) -> bool:
+        try:
+            count = retry_target(target, by=by)
+        except LatchkeyError as wrong:
+            self.stdout.write(f"{target.account}: {wrong}")
+            return False
+        planned = ngettext("%(count)d step is planned again", "%(count)d steps are planned again", count)
+        said = planned % {"count": count} if count else "read back again"
+        self.stdout.write(f"{target.account}: {said}")
+        return True
+
+    def _waive(self, run_id: str, step_id: str, reason: str, acting: str | None) -> None:
+        by = acting_person(acting)
+        step = find_step(find_run(run_id, seen_by=by), step_id, seen_by=by)
+        waive_step(step, by=by, reason=reason)
+        self.stdout.write(
+            f"Accepted: {step.get_kind_display()} on {step.target.account} is missing. Your reason is part of the "
+            "evidence."
+        )
+
 
 def _words(step: dict[str, Any]) -> str:
     told = [str(StepKind(step["kind"]).label), step["method"] or "", str(StepState(step["state"]).label)]
     if step["seconds"] is not None:
         told.append(f"{step['seconds']} s")
-    return "  ".join(part for part in [*told, step["problem"]] if part)
+    told.append(step["problem"])
+    if step["state"] in FOR_A_PERSON:
+        told.append(f"(step {step['id'][:ID_SHOWN]})")
+    return "  ".join(part for part in told if part)
