@@ -164,6 +164,9 @@ class Patience:
         return self.unreachable[tries] if tries < len(self.unreachable) else None
 
 
+DID_NOT_SIGN_IN = "did_not_sign_in"
+"""What `Step.was` remembers of a rotation whose password was refused at the sign-in after a lost answer."""
+
 CLOCK_DIFFERENCE = dt.timedelta(minutes=5)
 """Assumption: our clock and Microsoft's differ by less than this."""
 
@@ -187,9 +190,12 @@ def is_done(step: StepFacts, look: Observation) -> bool:
         directory_id, kind = step.method
         return not look.has(directory_id, MethodKind(kind))
     if step.kind == StepKind.ROTATE_PASSWORD:
-        return moved(step.was.get("password_changed_at"), look.password_changed_at) and ours(step, look)
+        return ours(step, look) and (
+            moved(step.was.get("password_changed_at"), look.password_changed_at)
+            or (step.status == StepState.ACCEPTED and since(step.was.get("read_at"), look.password_changed_at))
+        )
     if step.kind == StepKind.REVOKE_SESSIONS:
-        return moved(step.was.get("sessions_valid_from"), look.sessions_valid_from) or ended_since(
+        return moved(step.was.get("sessions_valid_from"), look.sessions_valid_from) or since(
             step.was.get("read_at"), look.sessions_valid_from
         )
     raise ValueError(f"{step.kind} is not an act")
@@ -202,10 +208,12 @@ def moved(before: str | None, now: dt.datetime | None) -> bool:
     return before is None or now > dt.datetime.fromisoformat(before)
 
 
-def ended_since(read_at: str | None, now: dt.datetime | None) -> bool:
-    """The sessions of before our reading have ended, whoever ended them.
+def since(read_at: str | None, now: dt.datetime | None) -> bool:
+    """A time that Microsoft keeps is not before our reading.
 
-    Microsoft's times have whole seconds, so two revocations within one second leave the same time behind.
+    Microsoft's times have whole seconds, so two changes within one second leave the same time behind. For sessions
+    this is all that is asked: those of before our reading have ended, whoever ended them. For a password it counts
+    only when Microsoft has answered yes besides.
     """
     if read_at is None or now is None:
         return False
@@ -213,8 +221,11 @@ def ended_since(read_at: str | None, now: dt.datetime | None) -> bool:
 
 
 def ours(step: StepFacts, look: Observation) -> bool:
-    """Was the password changed about when we sent it? A change at another time was somebody else's."""
-    if step.sent_at is None or look.password_changed_at is None:
+    """Was the password changed about when we sent it? A change at another time was somebody else's.
+
+    Once our password was refused at the sign-in, no time of change can speak for it.
+    """
+    if step.was.get(DID_NOT_SIGN_IN) or step.sent_at is None or look.password_changed_at is None:
         return False
     return abs(look.password_changed_at - step.sent_at) <= CLOCK_DIFFERENCE
 

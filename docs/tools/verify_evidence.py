@@ -155,7 +155,7 @@ def contradiction(step: dict[str, Any], before: dict[str, Any], after: dict[str,
     if claimed == "verified" and step["kind"] in MARKS:
         name, what = MARKS[step["kind"]]
         old, new = before.get(name), after.get(name)
-        if not new or not (moved(old, new) or ended_since(step["kind"], before, new)):
+        if not new or not (moved(old, new) or since(before, new)):
             return f"{what} did not move forward between the two readings."
     return ""
 
@@ -164,11 +164,11 @@ def moved(old: str | None, new: str) -> bool:
     return not old or moment(new) > moment(old)
 
 
-def ended_since(kind: str, before: dict[str, Any], new: str) -> bool:
-    """Sessions of before our reading have ended. Microsoft's times have whole seconds, so a second revocation within
-    one second leaves the same time behind."""
+def since(before: dict[str, Any], new: str) -> bool:
+    """Not before the first reading. Microsoft's times have whole seconds, so a second change within one second leaves
+    the same time behind."""
     read_at = before.get("read_at")
-    return kind == "revoke_sessions" and bool(read_at) and moment(new) >= moment(read_at).replace(microsecond=0)
+    return bool(read_at) and moment(new) >= moment(read_at).replace(microsecond=0)
 
 
 MARKS = {

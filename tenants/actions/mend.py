@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.errors import BadInput, NotPermitted
 from msp.ledger.record import record
 from tenants.actions.nudge import nudge
-from tenants.models import Step, Target
-from tenants.plans import StepKind, StepState
+from tenants.models import SecretVersion, Step, Target
+from tenants.plans import DID_NOT_SIGN_IN, StepKind, StepState
 
 if TYPE_CHECKING:
     from technicians.models import Technician
@@ -26,13 +27,20 @@ def retry_target(target: Target, *, by: Technician) -> int:
     Says how many steps were planned.
     """
     _permitted(by)
-    stopped = target.steps.filter(status__in=[StepState.REFUSED, StepState.BLOCKED])
+    stopped = target.steps.select_related("version").filter(
+        Q(status__in=[StepState.REFUSED, StepState.BLOCKED])
+        | Q(status=StepState.UNVERIFIED, was__has_key=DID_NOT_SIGN_IN)
+    )
     if target.account.break_glass:
         raise BadInput(_("This is a break-glass account: automation never touches it. Accept the gap instead."))
     count = 0
     for step in stopped:
+        if step.status == StepState.UNVERIFIED and step.version is not None:
+            step.version.advance(
+                SecretVersion.Status.RETIRED, retired_at=timezone.now(), retired_because=_("did not sign in")
+            )
         # The candidate that was refused is dead: a new one is made.
-        step.advance(StepState.PLANNED, problem="", refusals=0, looks=0, version=None)
+        step.advance(StepState.PLANNED, problem="", refusals=0, looks=0, version=None, was={})
         count += 1
     if count:
         _follow_up_again(target)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from msp.microsoft.ports import Observation
+from msp.microsoft.ports import Observation, ProbeResult
+from tenants.actions.connection import give_connection_back
 from tenants.actions.rotate_password import put_in_force
 from tenants.actions.work import Work
 from tenants.models import SecretVersion, Step
-from tenants.plans import ACTS, StepFacts, StepKind, StepState, is_done
+from tenants.plans import ACTS, DID_NOT_SIGN_IN, StepFacts, StepKind, StepState, is_done
 
 OPEN = (StepState.SENDING, StepState.ACCEPTED, StepState.UNVERIFIED)
 
@@ -23,7 +24,10 @@ def settle(work: Work, steps: list[Step], look: Observation) -> None:
             _needless(work, step, look)
         elif step.status in OPEN:
             if is_done(facts_of(step), look):
-                _proven(work, step, look)
+                if step.status == StepState.SENDING and _was_somebody_elses(work, step):
+                    _changed_by_another(work, step)
+                else:
+                    _proven(work, step, look)
             else:
                 _not_seen(work, step)
 
@@ -52,6 +56,32 @@ def _proven(work: Work, step: Step, look: Observation) -> None:
         work.record("step.verified", step, request_ids=list(look.request_ids))
         work.reached(f"{step.kind}.proof.uncommitted")
     work.reached(f"{step.kind}.proof.committed")
+
+
+def _was_somebody_elses(work: Work, step: Step) -> bool:
+    """After a lost answer the time of the last change speaks for us; where probing is allowed, the sign-in decides.
+
+    One try, and only after a lost answer, because a wrong one counts towards smart lockout.
+    """
+    if step.kind != StepKind.ROTATE_PASSWORD or step.version is None:
+        return False
+    password = work.outside.vault.open(bytes(step.version.sealed), step.version.place).decode()
+    give_connection_back()
+    return work.directory.sign_in_probe(work.account.ref, password) == ProbeResult.PASSWORD_REFUSED
+
+
+def _changed_by_another(work: Work, step: Step) -> None:
+    with work.commit():
+        work.lease.hold()
+        step.advance(
+            StepState.UNVERIFIED,
+            was={**step.was, DID_NOT_SIGN_IN: True},
+            problem=_(
+                "The password was changed at about the time when ours was sent, but ours does not sign in: somebody "
+                "else changed it. Both versions are kept; try again to rotate to a new one."
+            ),
+        )
+        work.record("step.unverified", step, probe="refused")
 
 
 def _iso(look: Observation, fact: str) -> str | None:

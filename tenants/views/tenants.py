@@ -101,8 +101,8 @@ def say_reading(request: HttpRequest, accounts: Iterable[SharedAccount]) -> None
         messages.warning(
             request,
             ngettext(
-                "Microsoft asks for patience: %(count)d account is left. Try again in %(seconds)d seconds.",
-                "Microsoft asks for patience: %(count)d accounts are left. Try again in %(seconds)d seconds.",
+                "Microsoft asks for patience: %(count)d account is left. Try again in %(seconds)d s.",
+                "Microsoft asks for patience: %(count)d accounts are left. Try again in %(seconds)d s.",
                 len(reading.left),
             )
             % {"count": len(reading.left), "seconds": round(reading.retry_after) or 1},

@@ -114,7 +114,7 @@ def make_upload(world: World, tenant: Tenant, *, by: Technician) -> Any:
 def another_reseller(world: World, name: str, owner_email: str) -> World:
     """A stranger in the same cloud, who uses the same application and the same installation."""
     reseller, owner = found_reseller(name, owner_email)
-    return World(world.simulator, world.outside, reseller, owner)
+    return World(world.simulator, world.outside, reseller, owner, world.connection)
 
 
 def url_of(address: Address, objects: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from msp.microsoft.ports import MethodKind, Observation, ObservedMethod
 from tenants.passwords import CLASSES, LENGTH, new_password
 from tenants.plans import (
+    DID_NOT_SIGN_IN,
     Expected,
     Patience,
     PlannedStep,
@@ -103,6 +104,21 @@ class WhatAReadingProves:
         assert not is_done(step, look(password_at=NOON))
         assert is_done(step, look(password_at=LATER))
         assert not is_done(step, look(password_at=LATER + dt.timedelta(hours=1)))
+
+    def test_a_rotation_within_the_second_of_our_reading_only_when_microsoft_said_yes(self):
+        was = {"password_changed_at": NOON.isoformat(), "read_at": NOON.replace(microsecond=900_000).isoformat()}
+        accepted = StepFacts(StepKind.ROTATE_PASSWORD, "accepted", was=was, sent_at=NOON)
+        sending = StepFacts(StepKind.ROTATE_PASSWORD, "sending", was=was, sent_at=NOON)
+            StepFacts(StepKind.ROTATE_PASSWORD, s, was=was, sent_at=NOON) for s in ("accepted", "sending")
+        )
+        assert is_done(accepted, look(password_at=NOON))
+        assert not is_done(sending, look(password_at=NOON))
+        assert not is_done(accepted, look(password_at=NOON - dt.timedelta(seconds=1)))
+
+    def test_no_rotation_whose_password_did_not_sign_in(self):
+        was = {"password_changed_at": NOON.isoformat(), DID_NOT_SIGN_IN: True}
+        step = StepFacts(StepKind.ROTATE_PASSWORD, "unverified", was=was, sent_at=LATER)
+        assert not is_done(step, look(password_at=LATER))
 
     def test_a_revocation_when_sessions_of_before_our_reading_have_ended(self):
         step = StepFacts(

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from msp.microsoft.client import graph_directories
 from tenants.actions import rotate_password as rotating
 from tenants.actions.mend import retry_target, waive_step
 from tenants.models import Finding, Run, SharedAccount, Target, Tenant
@@ -257,3 +258,57 @@ class WhenARefusedRotationIsTriedAgain(Scene):
         with time_machine.travel(timezone.now() + timedelta(minutes=133), tick=True):
             self.world.work(self.run)
             assert self.world.state(self.run) == RunState.CLEAN
+
+
+class WhenSomebodyElseChangesThePasswordWhileOurAnswerIsLost(Scene):
+    """Our request never arrived, and a person at Microsoft's page changed the password in the same minute."""
+
+    @pytest.fixture(autouse=True)
+    def _lost(self, _scene: None) -> None:
+        self.world.cloud.faults.plan(kind="reset_before", method="PATCH", times=1)
+        self.world.cloud.faults.plan(kind="503", method="POST", path=r"/beta/\$batch$", skip=1, times=1)
+        self.open()
+        self.world.work(self.run)
+        assert self.world.step(self.run, StepKind.ROTATE_PASSWORD).status == StepState.SENDING
+        self.world.cloud.change_password_as_person(
+            self.world.directory_id(self.account), self.account.object_id, "Somebody-elses-1!"
+        )
+        Tenant.objects.update(busy_until=None)
+        Target.objects.update(due_at=timezone.now())
+        self.probing = replace(
+            self.world.outside,
+            directory_for=graph_directories(replace(self.world.connection, sign_in_probe=True)),
+        )
+
+    def test_where_probing_is_allowed_the_sign_in_tells_and_nothing_is_called_verified(self):
+        self.world.work(self.run, outside=self.probing)
+        step = self.world.step(self.run, StepKind.ROTATE_PASSWORD)
+        assert step.status == StepState.UNVERIFIED
+        assert "somebody else changed it" in step.problem
+        assert self.world.state(self.run) == RunState.NEEDS_ATTENTION
+
+    def test_it_stays_so_however_often_it_is_read_again(self):
+        for _ in range(3):
+            Target.objects.update(due_at=timezone.now())
+            self.world.work(self.run, outside=self.probing)
+        assert self.world.step(self.run, StepKind.ROTATE_PASSWORD).status == StepState.UNVERIFIED
+
+    def test_trying_again_takes_the_account_back_with_a_new_password(self):
+        self.world.work(self.run, outside=self.probing)
+        retry_target(self.run.targets.get(), by=self.world.owner)
+        self.world.work(self.run, outside=self.probing)
+        self.assert_out_and_true()
+        assert self.world.password_at_microsoft(self.account) != "Somebody-elses-1!"
+
+
+class WhenProbingIsAllowedAndTheAnswerWasLostAfterItsEffect(Scene):
+    def test_the_sign_in_confirms_what_the_time_says(self):
+        probing = replace(
+            self.world.outside,
+            directory_for=graph_directories(replace(self.world.connection, sign_in_probe=True)),
+        )
+        self.world.cloud.faults.plan(kind="reset_after_effect", method="PATCH", times=1)
+        self.open()
+        self.world.work(self.run, outside=probing)
+        self.assert_out_and_true()
+        assert len([e for e in self.world.cloud.log if e.path.endswith("/token")]) > 1

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from msp.simulator.server import Simulator
-from tests.support.world import World, connected, found_reseller, make_credential
+from tests.support.world import World, connected, connection_to, found_reseller, make_credential
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +30,11 @@ def simulator(simulator_server: Simulator) -> Simulator:
     return simulator_server
 
 
-def build_world(simulator: Simulator, credential: Path, home: Path, **knobs: Any) -> World:
-    outside = connected(simulator, credential, home, **knobs)
+def build_world(simulator: Simulator, credential: Path, home: Path, **facts: Any) -> World:
+    connection = connection_to(simulator, credential, **facts)
+    outside = connected(connection, home)
     reseller, owner = found_reseller("Northwind IT", "olga@reseller.example")
-    return World(simulator, outside, reseller, owner)
+    return World(simulator, outside, reseller, owner, connection)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ class World:
     outside: Outside
     reseller: Reseller
     owner: Technician
+    connection: Connection
     phones: dict[tuple[Any, Any], Phone] = field(default_factory=dict)
 
     @property
@@ -171,20 +172,23 @@ def refused(step_state: str) -> bool:
     return step_state in (StepState.REFUSED, StepState.BLOCKED)
 
 
-def connected(simulator: Simulator, credential: Path, home: Path, **knobs: Any) -> Outside:
-    """The ports of Latchkey, connected to this cloud by a certificate that every tenant consented to."""
+def connection_to(simulator: Simulator, credential: Path, **facts: Any) -> Connection:
+    """The way to this cloud, by a certificate that every tenant consented to."""
     client_id = simulator.cloud.register_app(certificate_pem=credential.read_text())
     simulator.cloud.consent(client_id)
-    connection = Connection(
+    return Connection(
         client_id=client_id,
         client_certificate=str(credential),
         login_url=simulator.url,
         graph_url=simulator.url,
         ca_bundle=str(simulator.ca_path),
-        timeout_seconds=knobs.pop("timeout_seconds", 10),
+        **({"timeout_seconds": 10} | facts),
     )
-    vault = Vault(RootKeys(home / "keys"))
-    return replace(Outside(directory_for=graph_directories(connection), vault=vault), patience=AT_ONCE, **knobs)
+
+
+def connected(connection: Connection, home: Path) -> Outside:
+    """The ports of Latchkey on that way."""
+    return Outside(directory_for=graph_directories(connection), vault=Vault(RootKeys(home / "keys")), patience=AT_ONCE)
 
 
 def make_credential(path: Path) -> Path:
