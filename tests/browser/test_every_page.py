@@ -189,6 +189,6 @@ class TheBrowser:
         assert desk.barriers() == []
         assert not desk.scrolls_sideways()
         desk.page.evaluate("document.querySelectorAll('label').forEach(label => label.remove())")
-        desk.page.evaluate("document.querySelector('h1').textContent = 'x'.repeat(400)")
+        desk.page.evaluate("document.querySelector('h1').style.width = '900px'")
         assert desk.barriers()
         assert desk.scrolls_sideways()

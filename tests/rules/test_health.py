@@ -19,13 +19,13 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import override_settings
 from django.utils import timezone
 
-from msp.ops import health
+from msp.ops import credential, health
 from msp.ops.services import free_port
 from msp.simulator.server import Simulator
 from msp.vault.keys import RootKeys
 from tenants.tasks import sweep
 from tests.support.celery_worker import celery_worker, database_url
-from tests.support.world import World, make_credential
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 
@@ -188,7 +188,7 @@ class WhenCloudsAndClockAreExamined:
         assert {subject: finding.well for subject, finding in found.items()} == {"cloud global": True, "clock": True}
 
     def test_a_cloud_under_another_authority_is_not(self, simulator: Simulator, settings: Any, tmp_path: Path):
-        stranger = make_credential(tmp_path / "stranger.pem")
+        stranger = credential.make(tmp_path / "stranger.pem")
         found = self.looked_at(settings, simulator.url, stranger)
         assert found["cloud global"].well is False
         assert simulator.url in found["cloud global"].words

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from msp.ops.credential import make
 from msp.simulator.server import Simulator
-from tests.support.world import World, connected, connection_to, found_reseller, make_credential
+from tests.support.world import World, connected, connection_to, found_reseller
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def simulator_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simul
 
 @pytest.fixture(scope="session")
 def credential(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_credential(tmp_path_factory.mktemp("credential") / "latchkey.pem")
+    return make(tmp_path_factory.mktemp("credential") / "latchkey.pem")
 
 
 @pytest.fixture

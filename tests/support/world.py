@@ -6,17 +6,12 @@ words (`ana enrols`, `offboard`), and the question that matters is asked from ou
 
 from __future__ import annotations
 
-import datetime as dt
 import secrets
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 from django.utils import timezone
 
 from msp.access.actions import make_totp_device
@@ -189,29 +184,6 @@ def connection_to(simulator: Simulator, credential: Path, **facts: Any) -> Conne
 def connected(connection: Connection, home: Path) -> Outside:
     """The ports of Latchkey on that way."""
     return Outside(directory_for=graph_directories(connection), vault=Vault(RootKeys(home / "keys")), patience=AT_ONCE)
-
-
-def make_credential(path: Path) -> Path:
-    """A certificate with its key, as an operator would bring it."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "latchkey test")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=30))
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    path.chmod(0o600)
-    return path
 
 
 def found_reseller(name: str, owner_email: str) -> tuple[Reseller, Technician]:
