@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_ready
+from celery.signals import beat_init, setup_logging, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "msp.settings")
 
@@ -18,6 +18,11 @@ warnings.filterwarnings("ignore", message="You're running the worker with superu
 app = Celery("latchkey")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["tenants", "technicians"])
+
+
+@setup_logging.connect
+def keep_djangos_logging(**_: Any) -> None:
+    """Celery sets up logging of its own unless somebody listens here; ours is in the settings."""
 
 
 @worker_ready.connect

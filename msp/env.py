@@ -30,19 +30,29 @@ def socket_directory(home: Path = HOME) -> Path:
     return places.socket_directory(home)
 
 
+YES = frozenset({"true", "on", "ok", "y", "yes", "1"})
+NO = frozenset({"false", "off", "n", "no", "0", ""})
+
+
 def text(name: str, default: str = "") -> str:
-    return str(_env.str(name, default=default))
+    try:
+        return str(_env.str(name, default=default))
+    except OSError as wrong:
+        raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read ({wrong.strerror}).") from None
 
 
 def number(name: str, default: int) -> int:
     try:
-        return int(_env.int(name, default=default))
+        return int(text(name, str(default)))
     except ValueError as wrong:
         raise ImproperlyConfigured(f"{name} must be a whole number.") from wrong
 
 
 def switch(name: str, default: bool) -> bool:
-    return bool(_env.bool(name, default=default))
+    said = text(name, "yes" if default else "no").strip().lower()
+    if said not in YES | NO:
+        raise ImproperlyConfigured(f"{name} must be on or off.")
+    return said in YES
 
 
 def names(name: str, default: list[str]) -> list[str]:
@@ -63,9 +73,13 @@ def package_directory(name: str) -> Path:
 
 def database() -> dict[str, Any]:
     """Django's description of the database, from DATABASE_URL; PostgreSQL only, with a small connection pool."""
-    found: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL))
-    if "postgresql" not in found.get("ENGINE", ""):
+    # Looked at before it is parsed, because the parser quotes what it does not know, with the password in it.
+    if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database (postgres://...).")
+    try:
+        found: dict[str, Any] = dict(environ.Env.db_url_config(DATABASE_URL))
+    except ValueError:
+        raise ImproperlyConfigured("DATABASE_URL is no address that can be read; is its port a number?") from None
     options = found.setdefault("OPTIONS", {})
     if "host" in options:
         found["HOST"] = options.pop("host")
@@ -96,4 +110,6 @@ def web_secret() -> str:
 
 def cache_url() -> str:
     """REDIS_URL in redis-py's own spelling: for a Unix socket Celery has other words."""
+    if not REDIS_URL.startswith(("redis://", "rediss://", "redis+socket://")):
+        raise ImproperlyConfigured("REDIS_URL must name a Redis or Valkey server (redis://... or redis+socket://...).")
     return REDIS_URL.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=", 1)

@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from msp import env
+from msp.web.fingerprint import fingerprint
 
 BASE_DIR = env.ROOT
 LATCHKEY_HOME = env.HOME
@@ -100,7 +101,10 @@ AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "access/locked_out.html"
+AXES_USERNAME_CALLABLE = "msp.access.guessing.name_of"
 AXES_VERBOSE = False
+# The ledger records sign-ins; axes would keep the address of a one-time link besides.
+AXES_DISABLE_ACCESS_LOG = True
 
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
@@ -135,11 +139,14 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-STATIC_URL = "static/"
+# WhiteNoise serves the files where they are installed. Their address changes when one of them does, so browsers
+# keep them for ever.
+STATIC_URL = f"static/{fingerprint()}/"
 # Of the package that carries Tabler only the compiled files are served: its own app and its other files stay out.
 STATICFILES_DIRS = [("tabler", env.package_directory("jazzy_tabler") / "static" / "vendor" / "tabler")]
 STATIC_ROOT = Path(env.text("LATCHKEY_STATIC") or LATCHKEY_HOME / "static")
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_IMMUTABLE_FILE_TEST = "."
 # An uploaded list may hold passwords: it stays in memory and is never written to a temporary file.
 FILE_UPLOAD_HANDLERS = ["msp.web.uploads.InMemoryOnly"]
 STORAGES = {
@@ -186,14 +193,19 @@ FRESH_FACTOR_MINUTES = env.number("LATCHKEY_FRESH_FACTOR_MINUTES", 10)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"tokens_withheld": {"()": "msp.access.withheld.TokensWithheld"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "standard_error": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens_withheld"]}
+    },
     "root": {"handlers": ["standard_error"], "level": env.text("LATCHKEY_LOG_LEVEL", "INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "msal": {"level": "WARNING"},
         "axes": {"level": "ERROR"},
+        # Here too, so that no other handler of this logger sees the token either.
+        "django.request": {"filters": ["tokens_withheld"]},
     },
 }
 

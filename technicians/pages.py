@@ -20,7 +20,7 @@ SHOW = {"": _("Active"), "left": _("Left"), "all": _("Everybody")}
 """The filters of the list of technicians, by the word in the address."""
 
 NEWEST = 50
-"""How many reveals a page shows; the ledger has them all."""
+"""How many runs a page about a person shows; the list of runs has them all."""
 
 
 # --- one shared account -------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def assignments_of(technician: Technician, user: Any) -> QuerySet[Any]:
         .filter(technician=technician)
         .select_related("account__tenant__customer", "granted_by")
         .annotate(is_live=Exists(Assignment.objects.live(now).filter(pk=OuterRef("pk"))))
-        .order_by("-is_live", "account__tenant__customer__name", "account__user_principal_name", "-from_at")
+        .order_by("-is_live", "account__tenant__customer__name", "account__user_principal_name", "-from_at", "pk")
     )
 
 
@@ -163,13 +163,14 @@ def authenticators_of(technician: Technician, user: Any) -> QuerySet[Any]:
         Authenticator.objects.visible_to(user)
         .filter(technician=technician)
         .select_related("method__account__tenant__customer")
-        .order_by(F("method__removed_at").desc(nulls_first=True), "method__account__tenant__customer__name")
+        .order_by(F("method__removed_at").desc(nulls_first=True), "method__account__tenant__customer__name", "pk")
     )
 
 
-def reveals_to(technician: Technician, user: Any) -> list[Reveal]:
+def reveals_to(technician: Technician, user: Any) -> QuerySet[Any]:
+    """What was shown to this person, newest first."""
     shown = Reveal.objects.visible_to(user).filter(technician=technician)
-    return list(shown.select_related("version__secret__account__tenant__customer")[:NEWEST])
+    return shown.select_related("version__secret__account__tenant__customer").order_by("-at", "pk")
 
 
 def runs_about(technician: Technician, user: Any) -> list[RunRow]:

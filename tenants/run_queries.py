@@ -21,6 +21,10 @@ EXCEPTIONS = (StepState.UNVERIFIED, StepState.REFUSED, StepState.BLOCKED, StepSt
 """The states of a step that did not have its effect, or was not seen to have it."""
 
 
+LOOKED = (StepState.VERIFIED, StepState.UNVERIFIED)
+"""The states of a second look that was taken, whatever it found; one that a guard stopped was not."""
+
+
 def condition_counts(steps: str) -> dict[str, Count]:
     """The counts that `run_state` asks for, over the steps at the end of the path `steps` ("" for steps themselves)."""
     path = f"{steps}__" if steps else ""
@@ -238,7 +242,7 @@ def progress_of(run: Run, user: Any) -> Progress:
         steps={state: steps[state] for state in StepState if steps[state]},
         settled=sum(n for status, second, n, _due in rows if status not in UNDER_WAY and not second),
         second_looks=sum(n for _status, second, n, _due in rows if second),
-        second_looks_taken=sum(n for status, second, n, _due in rows if second and status not in UNDER_WAY),
+        second_looks_taken=sum(n for status, second, n, _due in rows if second and status in LOOKED),
         second_look_at=max((due for _status, second, _n, due in rows if second and due), default=None),
         tenants_for_a_person=targets["troubled"],
     )

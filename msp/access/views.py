@@ -117,7 +117,8 @@ def set_password(request: HttpRequest) -> HttpResponse:
     return render(request, "access/set_password.html", {"form": form, "person": person}, status=_status(form))
 
 
-@require_http_methods(["GET", "POST"])
+# HEAD is what mail scanners send: it must neither burn the link nor be refused with its address in the log.
+@require_http_methods(["GET", "HEAD", "POST"])
 def link(request: HttpRequest, token: str) -> HttpResponse:
     """A one-time link. Looking at it changes nothing, because mail scanners look; pressing the button uses it."""
     found = find_link(token)

@@ -61,7 +61,7 @@ def no_token(body: Mapping[str, Any], tenant_id: str) -> DirectoryError:
     if code in TRANSIENT or (code is None and body.get("error") == "temporarily_unavailable"):
         return Busy(
             f"Microsoft's sign-in service cannot serve tenant {tenant_id} right now ({name}). Nothing was changed "
-            f"there. It is tried again in {TRANSIENT_SECONDS:.0f} seconds.",
+            f"there. It is tried again in {TRANSIENT_SECONDS:.0f} s.",
             retry_after=TRANSIENT_SECONDS,
             code=name,
             request_id=request_id,

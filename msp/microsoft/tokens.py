@@ -136,7 +136,7 @@ class TokenStore:
             wait = patience(reply)
             raise Busy(
                 f"Microsoft's sign-in service answered {reply.status} for tenant {tenant_id}. Nothing was changed "
-                f"there. It is tried again in {wait:.0f} seconds.",
+                f"there. It is tried again in {wait:.0f} s.",
                 retry_after=wait,
                 code=f"http_{reply.status}",
                 request_id=reply.headers.get("x-ms-request-id", reply.request_id),

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msp.ops import credential, places, services
-from msp.ops.home import DEMO, REAL, Home, say
-from msp.ops.processes import ServiceTrouble
+from msp.ops.home import ADDRESS_FILE, DEMO, REAL, Home, say
+from msp.ops.processes import COULD_NOT_BEGIN, ServiceTrouble
 from msp.ops.servers import EmbeddedPair, Layout
 from msp.ops.supervisor import Interrupted, Supervisor
 
@@ -101,8 +101,16 @@ def start_servers(supervisor: Supervisor, home: Home) -> None:
 
 
 def migrate(supervisor: Supervisor, environment: dict[str, str]) -> None:
-    """Raises ServiceTrouble when a migration fails; Django has said why by then."""
-    if supervisor.run_to_its_end(services.manage(environment, "migrate", "--no-input", "--verbosity=0")):
+    """Raises ServiceTrouble when a migration fails; Django has said why by then.
+
+    It is the first to read the settings: a wrong one has been said in its one line, and ends the program.
+    """
+    # Without Django's checks of the code: they belong to whoever changes it, and take half a second of each start.
+    quickly = ("--no-input", "--verbosity=0", "--skip-checks")
+    code = supervisor.run_to_its_end(services.manage(environment, "migrate", *quickly))
+    if code == COULD_NOT_BEGIN:
+        raise SystemExit(code)
+    if code:
         raise ServiceTrouble("The database could not be brought up to date; see above. Nothing else was started.")
 
 
@@ -123,6 +131,11 @@ def address(choices: Choices) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{choices.port}"
 
 
+def keep_address(home: Home, choices: Choices) -> None:
+    """For the links that commands print. A LATCHKEY_URL that somebody gave stands above it and is left alone."""
+    home.write(ADDRESS_FILE, address(choices))
+
+
 # --- up -------------------------------------------------------------------------------------------------------
 
 
@@ -131,8 +144,8 @@ def up(choices: Choices) -> int:
     services.require_free(choices.host, choices.port)
     try:
         with supervised(home, REAL) as supervisor:
-            environment = services.base_environment(home) | {"LATCHKEY_URL": address(choices)}
-            home.keep_settings({"LATCHKEY_URL": address(choices)})
+            environment = services.base_environment(home)
+            keep_address(home, choices)
             migrate(supervisor, environment)
             start_work(supervisor, home, environment, choices)
             supervisor.run_to_its_end(services.manage(environment, "set_up_link"))
@@ -155,8 +168,7 @@ def demo(choices: Choices) -> int:
     try:
         with supervised(home, DEMO, fresh=choices.fresh) as supervisor:
             environment = start_cloud(supervisor, home, choices)
-            environment["LATCHKEY_URL"] = address(choices)
-            home.keep_settings({"LATCHKEY_URL": address(choices)})
+            keep_address(home, choices)
             migrate(supervisor, environment)
             start_work(supervisor, home, environment, choices)
             show_the_way_in(supervisor, home, environment, choices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from kombu.exceptions import OperationalError
 
 from msp.celery import app
 from msp.errors import KeyTrouble
@@ -88,7 +90,7 @@ def broker() -> Finding:
     try:
         with app.connection_for_write(connect_timeout=3) as line:
             line.ensure_connection(max_retries=1, timeout=3)
-    except (OSError, app.connection_for_write().connection_errors):  # type: ignore[misc]
+    except (OSError, OperationalError):
         return Finding("broker", False, _("It does not answer. Start it, or correct REDIS_URL."))
     return Finding("broker", True, _("It answers."))
 
@@ -97,7 +99,7 @@ def worker() -> Finding:
     hint = _("No worker answers. Start one with `python3 manage.py up`, or look at its output.")
     try:
         answers = app.control.inspect(timeout=2).ping() or {}
-    except (OSError, app.connection_for_write().connection_errors):  # type: ignore[misc]
+    except (OSError, OperationalError):
         return Finding("worker", False, hint)
     if not answers:
         return Finding("worker", False, hint)
@@ -114,7 +116,8 @@ def beat() -> Finding:
     if not said:
         return Finding("beat", False, _("There was no sweep yet. Start beat with `python3 manage.py up`."))
     age = timezone.now() - dt.datetime.fromisoformat(said)
-    words = _("The last sweep was %d seconds ago.") % age.total_seconds()
+    seconds = round(age.total_seconds())
+    words = ngettext("The last sweep was %d second ago.", "The last sweep was %d seconds ago.", seconds) % seconds
     if age > OLDEST_SWEEP:
         return Finding("beat", False, words + " " + _("Start beat, or look at its output and at the worker's."))
     return Finding("beat", True, words)
@@ -123,7 +126,6 @@ def beat() -> Finding:
 def clouds_and_clock() -> Iterator[Finding]:
     """Ask the login and Graph addresses of each cloud that a tenant is in; their Date header tells the time."""
     skew: float | None = None
-    verify = settings.MICROSOFT["ca_bundle"] or True
     try:
         names = sorted(set(Tenant.objects.values_list("cloud", flat=True))) or [next(iter(CLOUDS))]
     except DatabaseError:
@@ -135,7 +137,7 @@ def clouds_and_clock() -> Iterator[Finding]:
         silent = []
         for url in dict.fromkeys((cloud.login_url, cloud.graph_url)):
             try:
-                answer = httpx.get(url, verify=verify, timeout=10)
+                answer = httpx.get(url, verify=_authorities(), timeout=10)
             except (httpx.HTTPError, OSError) as wrong:
                 silent.append(f"{url} ({type(wrong).__name__})")
                 continue
@@ -148,13 +150,23 @@ def clouds_and_clock() -> Iterator[Finding]:
     yield clock(skew)
 
 
+def _authorities() -> ssl.SSLContext | bool:
+    """Whom to trust. Raises OSError when the bundle cannot be read."""
+    bundle = settings.MICROSOFT["ca_bundle"]
+    return ssl.create_default_context(cafile=bundle) if bundle else True
+
+
 def clock(skew: float | None) -> Finding:
     if skew is None:
         return Finding("clock", None, _("Not checked: no cloud told the time."))
     if abs(skew) > MOST_SKEW_SECONDS:
         words = _("This machine is %d seconds away from the cloud's clock. Set it by NTP; codes and tokens fail else.")
         return Finding("clock", False, words % skew)
-    return Finding("clock", True, _("It agrees with the cloud's within %d seconds.") % max(1, abs(skew)))
+    seconds = max(1, round(abs(skew)))
+    words = ngettext(
+        "It agrees with the cloud's within %d second.", "It agrees with the cloud's within %d seconds.", seconds
+    )
+    return Finding("clock", True, words % seconds)
 
 
 def _difference(date: str | None) -> float | None:

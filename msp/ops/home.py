@@ -25,6 +25,8 @@ from msp.ops.processes import ServiceTrouble, private
 
 DEMO, REAL = "demo", "real"
 SETTINGS_FILE = "latchkey.env"
+ADDRESS_FILE = "address"
+"""Where the pages were last served. Apart from the settings, because nobody chose it there."""
 
 
 def say(line: str) -> None:
@@ -99,6 +101,10 @@ class Home:
             if entry.suffix == ".lock":
                 continue
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+    def address(self) -> str:
+        """Where the pages are, or were last; "" before the first start."""
+        return self._read(ADDRESS_FILE)
 
     # --- small files ------------------------------------------------------------------------------------------
 

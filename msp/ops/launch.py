@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
 
 from msp.ops import flows, testing
 from msp.ops.home import say
-from msp.ops.processes import ServiceTrouble
+from msp.ops.processes import COULD_NOT_BEGIN, ServiceTrouble, wrong_setting
 
-COULD_NOT_BEGIN = 2
+NOBODY_READS = 141
+"""What a shell reports of a program that ended on a broken pipe (128 + SIGPIPE)."""
 
 OF_THE_MACHINE = {errno.ENOSPC: "The disk is full", errno.EDQUOT: "The disk quota is used up"}
 
@@ -29,6 +33,12 @@ def main(argv: list[str]) -> int:
         return int(importlib.import_module("msp.ops.oneshot").manage(argv, command, arguments))
     except ServiceTrouble as trouble:
         say(str(trouble))
+    except ImproperlyConfigured as wrong:
+        say(wrong_setting(wrong))
+    except BrokenPipeError:
+        # Whoever read our output, such as `head`, has enough; what is still in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
     except OSError as wrong:
         if wrong.errno not in (*OF_THE_MACHINE, errno.EACCES, errno.EROFS, errno.EPERM):
             raise

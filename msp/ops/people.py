@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from msp import env
 from msp.access.actions import make_link
+from msp.ops.home import Home
 from technicians.models import Role, Technician
 
 DEFAULT_BASE = "http://127.0.0.1:8800"
@@ -34,5 +35,5 @@ def acting_person(email: str | None) -> Technician:
 
 def one_time_link(person: Technician | None, *, minutes: int, base: str) -> str:
     """A new link that works once; without a person it leads to the set-up page. Print it to standard output only."""
-    start = (base or env.text("LATCHKEY_URL") or DEFAULT_BASE).rstrip("/")
+    start = (base or env.text("LATCHKEY_URL") or Home.here().address() or DEFAULT_BASE).rstrip("/")
     return start + reverse("access:link", args=[make_link(person, minutes=minutes)])

@@ -17,6 +17,9 @@ from typing import IO
 
 from msp.ops import leash, places
 
+COULD_NOT_BEGIN = 2
+"""The exit code of a command that said in one line why it did not even begin."""
+
 Listener = Callable[[str, str], None]
 """(service name, line without its end): called for every line a service prints."""
 
@@ -149,6 +152,11 @@ def explain(name: str, returncode: int, last_words: str) -> str:
         return f"{name} could not start: its port is taken. Choose another one with --port."
     cause = f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
     return f"{name} ended ({cause}).\n{last_words}".rstrip()
+
+
+def wrong_setting(wrong: Exception) -> str:
+    """What is said of django.core.exceptions.ImproperlyConfigured, which names the setting."""
+    return f"{wrong} Correct this setting and start again; nothing was changed."
 
 
 def private(path: str, flags: int) -> int:

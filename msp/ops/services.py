@@ -54,7 +54,7 @@ def simulator(home: Home, *, port: int, seed: int) -> Service:
 
 def manage(environment: Mapping[str, str], *arguments: str) -> Service:
     """One management command; its output goes straight to ours."""
-    command = [sys.executable, "-m", "django", *arguments]
+    command = [sys.executable, "-m", "msp.ops.inner", *arguments]
     return Service(arguments[0], command, environment=environment, straight=True)
 
 

@@ -137,7 +137,9 @@ def _figure_of_leavers(person: Technician) -> Figure:
     unsettled = Step.objects.visible_to(person).filter(status__in=[*FOR_A_PERSON, *UNDER_WAY]).values("target__run")
     leavers = leavers_seen_by(person)
     open_ones = leavers.filter(run__in=unsettled).count()
-    note = ngettext("%(count)d is not finished everywhere", "%(count)d are not finished everywhere", open_ones)
-    return Figure(
-        _("Leavers"), leavers.count(), f"{reverse('technicians:list')}?show=left", note=note % {"count": open_ones}
-    )
+    in_all = leavers.count()
+    note = _("nobody has left yet") if not in_all else _("every run has come to its end")
+    if open_ones:
+        words = ngettext("%(count)d is not finished everywhere", "%(count)d are not finished everywhere", open_ones)
+        note = words % {"count": open_ones}
+    return Figure(_("Leavers"), in_all, f"{reverse('technicians:list')}?show=left", note=note)

@@ -48,7 +48,13 @@ def reveal(request: HttpRequest, account_id: UUID) -> HttpResponse:
         return _answer(request, found, {"trouble": str(refused)}, HTTPStatus.FORBIDDEN)
     except LatchkeyError as trouble:
         return _answer(request, found, {"trouble": str(trouble)}, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return _answer(request, found, {"shown": shown, "seconds": SECONDS_SHOWN}, HTTPStatus.OK)
+    said = {
+        "shown": shown,
+        "seconds": SECONDS_SHOWN,
+        "page": account_page(found),
+        "may_see_people": reader(request).may("see_people"),
+    }
+    return _answer(request, found, said, HTTPStatus.OK)
 
 
 @require_POST

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -18,6 +19,8 @@ from technicians.models import Technician
 from technicians.plans import DeparturePlan, expected_seconds
 from tenants.plans import StepKind
 from tenants.run_queries import Size, size_of
+
+ACCOUNTS_PER_PAGE = 50
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -60,8 +63,12 @@ def _page(request: HttpRequest, technician: Technician, *, trouble: str = "", st
         if isinstance(stopped, NotPermitted):
             status = 403
     else:
+        only_held = bool(request.GET.get("held")) and plan.held_back > 0
+        shown = [account for account in plan.accounts if account.holds] if only_held else plan.accounts
         context |= {
             "plan": plan,
+            "rows": Paginator(shown, ACCOUNTS_PER_PAGE).get_page(request.GET.get("page")),
+            "only_held": only_held,
             "size": _size(plan),
             "minutes": max(1, round(expected_seconds(plan) / 60)),
         }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -31,8 +34,7 @@ from technicians.pages import (
 from tenants.models import SharedAccount
 
 PEOPLE_PER_PAGE = 50
-ASSIGNMENTS_PER_PAGE = 50
-AUTHENTICATORS_SHOWN = 50
+ROWS_PER_PAGE = 50
 SUGGESTIONS = 12
 
 
@@ -119,16 +121,13 @@ def _seen(request: HttpRequest, technician_id: UUID) -> Technician:
 
 def _page(request: HttpRequest, found: Technician, form: AssignForm | None = None) -> HttpResponse:
     person = reader(request)
-    page = Paginator(assignments_of(found, person), ASSIGNMENTS_PER_PAGE).get_page(request.GET.get("page"))
     may_assign = person.may("assign") and found.is_active
-    authenticators = authenticators_of(found, person)
     context = {
         "technician": found,
-        "rows": page,
-        "authenticators": authenticators[:AUTHENTICATORS_SHOWN],
-        "authenticators_in_all": authenticators.count(),
-        "may_see_reports": person.may("see_reports"),
-        "reveals": reveals_to(found, person),
+        "place": reverse("technicians:detail", args=[found.pk]),
+        "assignments": _part(request, "assignments", assignments_of(found, person)),
+        "authenticators": _part(request, "authenticators", authenticators_of(found, person)),
+        "reveals": _part(request, "reveals", reveals_to(found, person)),
         "may_see_runs": person.may("see_runs"),
         "runs": runs_about(found, person) if person.may("see_runs") else [],
         "may_see_accounts": person.may("see_accounts"),
@@ -139,3 +138,8 @@ def _page(request: HttpRequest, found: Technician, form: AssignForm | None = Non
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form is not None else HTTPStatus.OK
     return render(request, "technicians/technician.html", context, status=status)
+
+
+def _part(request: HttpRequest, name: str, rows: QuerySet[Any]) -> Page[Any]:
+    """The page of one of the lists that share this address, each with a number of its own."""
+    return Paginator(rows, ROWS_PER_PAGE).get_page(request.GET.get(name))

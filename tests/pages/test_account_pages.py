@@ -125,6 +125,16 @@ class WhenThePasswordIsAskedFor(Desk):
         assert "no-store" in answer["Cache-Control"]
         assert self.password not in visitor.get(self.url).content.decode()
 
+    def test_who_has_fetched_it_is_true_on_the_page_at_once(self):
+        visitor = Visitor(self.ana)
+        assert self.fetched(visitor.get(self.url).content.decode()) == 0
+        fragment = self.reveal(visitor).content.decode()
+        assert re.findall(r'<div id="(\w+)" hx-swap-oob="true">', fragment) == ["holders", "versions"]
+        assert self.fetched(fragment) == self.fetched(visitor.get(self.url).content.decode()) == 1
+
+    def fetched(self, page):
+        return len(re.findall(r"<td>Fetched\s+<time", page))
+
     def test_it_is_written_down_with_its_reason(self):
         self.reveal(Visitor(self.ana), reason="the printer is down")
         revealed = Reveal.objects.get()

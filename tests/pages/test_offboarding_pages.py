@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -66,11 +68,46 @@ class WhenADepartureIsLookedAt(Scene):
         assert "Only the access to Latchkey ends." in page
 
     def test_more_accounts_take_no_more_queries(self, django_assert_max_num_queries):
-        for count in (3, 25):
+        for count in (3, 120):
             leaver = self.office.person(f"Leaver {count}")
             self.office.held_by(leaver, self.ben, tenants=count, word=f"Customer {count}")
             with django_assert_max_num_queries(18):
                 self.visitor.get(reverse("technicians:offboard", args=[leaver.pk]))
+
+
+class WhenADepartureIsLong(Scene):
+    """Ana shares sixty more accounts with Ben, so that the list does not fit one page."""
+
+    @pytest.fixture(autouse=True)
+    def _many(self, _scene):
+        self.office.held_by(self.ana, self.ben, tenants=60)
+
+    def read(self, query=""):
+        return self.visitor.get(f"{self.url}{query}").content.decode()
+
+    def accounts_on(self, page):
+        return len(set(re.findall(r'<td><a href="/tenants/accounts/([^"/]+)', page)))
+
+    def test_every_account_is_on_one_of_the_pages(self):
+        first, second = self.read(), self.read("?page=2")
+        assert (self.accounts_on(first), self.accounts_on(second)) == (50, 12)
+        assert "1 to 50 of 62" in first
+
+    def test_the_decision_and_its_size_are_on_every_page(self):
+        for query in ("", "?page=2", "?held=yes"):
+            assert "Offboard Ana: 62 accounts in 62 tenants" in self.read(query)
+
+    def test_deciding_on_the_second_page_is_deciding_on_all_of_it(self):
+        answer = self.visitor.post(f"{self.url}?page=2", {"reason": "resigned"})
+        assert answer.status_code == 302
+        assert Run.objects.get().targets.count() == 62
+
+    def test_those_that_a_guard_holds_can_be_seen_alone(self):
+        assert "?held=yes" in self.read()
+        page = self.read("?held=yes")
+        assert self.accounts_on(page) == 1
+        assert "admin@fabrikam.example" in page
+        assert "Show every account" in page
 
 
 class WhenItIsDecided(Scene):

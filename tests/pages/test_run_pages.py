@@ -96,6 +96,16 @@ class WhenNothingIsUnderWayAnyMore(Scene):
         assert "Clean so far" in page
         assert "2030-01-01 12:34" in page
 
+    @pytest.mark.parametrize(
+        ("state", "taken"), [("planned", 0), ("blocked", 0), ("waived", 0), ("verified", 1), ("unverified", 1)]
+    )
+    def test_a_second_look_counts_as_taken_when_somebody_has_looked(self, state, taken):
+        self.rest()
+        at = timezone.now() if state == "verified" else None
+        who = {"waived_by": self.office.owner, "waived_reason": "closes"} if state == "waived" else {}
+        Step.objects.filter(pk=self.step(StepKind.SECOND_LOOK).pk).update(status=state, verified_at=at, **who)
+        assert f"{taken} of 2 second looks taken" in self.page()
+
     def test_a_refused_step_makes_it_need_a_person_and_comes_first(self):
         self.rest()
         refused = self.step(StepKind.REMOVE_METHOD, self.fabrikam)

@@ -104,11 +104,24 @@ class WhenATechnicianIsOpened(Team):
         assert "On the account" in page
         assert reverse("technicians:offboard", args=[self.ana.pk]) in page
 
-    def test_of_very_many_authenticators_the_first_fifty_are_shown_and_all_are_counted(self):
-        self.office.held_by(self.ana, tenants=50)
+    def test_each_long_list_is_paged_by_itself(self):
+        for account in self.office.held_by(self.ana, tenants=60):
+            self.office.reveal(account, self.ana)
         page = self.page()
+        assert page.count("1 to 50 of 61") == 3
         assert page.count("On the account") == 50
-        assert "The first 50 of 51" in page
+        for part in ("assignments", "authenticators", "reveals"):
+            address = f"{reverse('technicians:detail', args=[self.ana.pk])}?{part}=2"
+            assert f'href="{address}#{part}"' in page
+            assert f'id="{part}"' in page
+            second = self.owner.get(address).content.decode()
+            assert (second.count("51 to 61 of 61"), second.count("1 to 50 of 61")) == (1, 2)
+
+    def test_the_other_pages_can_be_reached_after_a_mistake_too(self):
+        self.office.held_by(self.ana, tenants=60)
+        answer = self.owner.post(reverse("technicians:assign", args=[self.ana.pk]), {"account": "nobody"})
+        address = reverse("technicians:detail", args=[self.ana.pk])
+        assert f'href="{address}?assignments=2#assignments"' in answer.content.decode()
 
     def test_past_assignments_stay_on_the_page(self):
         self.ana.assignments.update(until_at=timezone.now())

@@ -67,6 +67,18 @@ class WhenASettingIsWrong:
         assert "Planted" not in line
 
 
+class WhenNobodyReadsTheOutput:
+    def test_a_command_ends_without_a_trace(self, tmp_path: Path) -> None:
+        """As in `manage.py help migrate | head -0`."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, str(places.ROOT / "manage.py"), "diffsettings"]
+        environment = os.environ | SERVERS | {"LATCHKEY_HOME": str(tmp_path / "home")}
+        ended = subprocess.run(command, env=environment, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+        os.close(writing)
+        assert (ended.returncode, ended.stderr) == (141, "")
+
+
 class WhenASwitchIsRead:
     @pytest.mark.parametrize(("text", "on"), [("on", True), ("True", True), ("1", True), ("off", False), ("No", False)])
     def test_the_usual_words_are_understood(self, text: str, on: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def shoot(page: Page, name: str) -> None:
     if directory:
         place = Path(directory)
         place.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=place / f"{name}.png", full_page=True)
+        page.screenshot(path=place / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}.png", full_page=True)
 
 
 def read_codes(screenshot: bytes) -> list[str]:

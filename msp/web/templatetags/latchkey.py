@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 
 register = template.Library()
@@ -38,3 +40,12 @@ TONE_OF = {value: tone for tone, values in TONES.items() for value in values}
 def tone(value: object) -> str:
     """The colour that repeats the word of a state; grey for everything that neither worries nor reassures."""
     return TONE_OF.get(str(value), "secondary")
+
+
+@register.simple_tag(takes_context=True)
+def other_page(context: dict[str, Any], number: int, part: str = "", place: str = "") -> str:
+    """The address of another page of a list; what else the reader asked for stays in it."""
+    request = context["request"]
+    asked = request.GET.copy()
+    asked[part or "page"] = str(number)
+    return f"{place or request.path}?{asked.urlencode()}{f'#{part}' if part else ''}"

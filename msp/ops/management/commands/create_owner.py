@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from msp.errors import BadInput
+from msp.ops import quantities
 from msp.ops.people import one_time_link
 from technicians.actions.set_up import set_up
 
@@ -31,5 +32,7 @@ class Command(BaseCommand):
             owner = set_up(email=email, name=name, reseller_name=reseller or email.partition("@")[2], only_first=False)
         except BadInput as wrong:
             raise CommandError(str(wrong)) from wrong
-        self.stderr.write(f"{owner.email} owns {owner.reseller}. This link signs in once, within {minutes} minutes:")
+        self.stderr.write(
+            f"{owner.email} owns {owner.reseller}. This link signs in once, within {quantities.minutes(minutes)}:"
+        )
         self.stdout.write(one_time_link(owner, minutes=minutes, base=base))

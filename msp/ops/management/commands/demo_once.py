@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from msp.ops import outside_check
+from msp.ops import outside_check, quantities
 from msp.ops.demo import LEAVER, cloud_of_the_demo, fill
 from msp.ops.outside_check import Verdict
 from msp.outside import outside
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             cast = fill(cloud, outside(), tenants=tenants, technicians=technicians, seed=seed)
             leaver = cast.technicians[LEAVER]
             sessions = outside_check.sign_in_as_the_leaver(cast, cloud)
-            self._say(f"{leaver.name} is signed in to {len(sessions)} accounts, and leaves now.")
+            self._say(f"{leaver.name} is signed in to {quantities.accounts(len(sessions))}, and leaves now.")
             cloud.log(clear=True)
             began = time.monotonic()
             run = offboard(leaver, by=cast.owner, reason="Resigned").run
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             if left != shown:
                 self._say(
                     f"{counted.steps_in_all - counted.second_looks - left} of "
-                    f"{counted.steps_in_all - counted.second_looks} steps done"
+                    f"{quantities.steps(counted.steps_in_all - counted.second_looks)} done"
                 )
                 shown = left
             if counted.state != RunState.RUNNING:
@@ -94,7 +94,8 @@ class Command(BaseCommand):
                 f"{verdict.colleagues_let_in} of {verdict.colleagues_asked} let in"
             )
         self.stdout.write(
-            f"{result['accounts']} accounts in {result['tenants']} tenants: {result['run_state']}, "
+            f"{quantities.accounts(result['accounts'])} in {quantities.tenants(result['tenants'])}: "
+            f"{result['run_state']}, "
             f"{result['seconds']} s, {result['requests_per_account']} requests per account; "
             f"second look at {result['second_look_at']}. Evidence: {result['evidence_dir']}"
         )

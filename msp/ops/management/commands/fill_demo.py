@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from msp.ops import quantities
 from msp.ops.demo import OWNER, cloud_of_the_demo, fill
 from msp.outside import outside
 
@@ -24,8 +25,8 @@ class Command(BaseCommand):
         with cloud_of_the_demo() as cloud:
             cast = fill(cloud, outside(), tenants=tenants, technicians=technicians, seed=seed)
         self.stderr.write(
-            f"{tenants} customers with {len(cast.accounts)} shared accounts and {technicians} technicians are there; "
-            f"{cast.technicians[0].name} holds every account. A code, when one is asked for: "
-            f"python3 manage.py demo_code"
+            f"{quantities.customers(tenants)} with {quantities.shared_accounts(len(cast.accounts))} and "
+            f"{quantities.technicians(technicians)} are there; {cast.technicians[0].name} holds every account. "
+            "A code, when one is asked for: python3 manage.py demo_code"
         )
         call_command("sign_in_link", OWNER, minutes=60, stdout=self.stdout)

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
+from msp.ops import quantities
 from msp.ops.observe_all import observe_all
 from msp.outside import outside
 from tenants.models import Method, SharedAccount, Tenant
@@ -42,13 +43,14 @@ class Command(BaseCommand):
         else:
             self._show(facts)
         if outcome.problems:
-            raise CommandError(f"{len(outcome.problems)} of {len(facts)} accounts were not read; see above.")
+            raise CommandError(f"Not read: {len(outcome.problems)} of {quantities.accounts(len(facts))}; see above.")
 
     def _show(self, facts: list[dict[str, Any]]) -> None:
         if not facts:
             self.stdout.write("There is no account to read yet: python3 manage.py import accounts FILE.")
         for account in facts:
-            said = account["problem"] or f"{len(account['methods'])} methods, {account['unknown']} of nobody"
+            found = quantities.methods(len(account["methods"]))
+            said = account["problem"] or f"{found}, {account['unknown']} of nobody"
             self.stdout.write(f"{account['tenant']}  {account['account']}: {said}")
             for method in account["methods"]:
                 holder = method["holder"] or "nobody"

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from msp.errors import LatchkeyError
+from msp.ops import quantities
 from msp.ops.people import acting_person
 from msp.ops.work_here import work_until_settled
 from msp.outside import outside
@@ -46,7 +47,8 @@ class Command(BaseCommand):
         except LatchkeyError as wrong:
             raise CommandError(str(wrong)) from wrong
         if wait:
-            self.stderr.write(f"{leaver.email} is out of Latchkey. Working through {run.targets.count()} accounts.")
+            size = quantities.accounts(run.targets.count())
+            self.stderr.write(f"{leaver.email} is out of Latchkey. Working through {size}.")
             work_until_settled(run, outside())
         facts = run_as_facts(run)
         if json:
@@ -66,14 +68,17 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{account['tenant']}  {account['account']}: "
                 f"{'password changed' if account['password_rotated'] else 'password stays'}, "
-                f"{len(account['methods_to_go'])} authenticators go, {len(account['who_stays'])} people stay"
+                f"{quantities.authenticators_go(len(account['methods_to_go']))}, "
+                f"{quantities.people_stay(len(account['who_stays']))}"
             )
             for hold in account["holds"]:
                 self.stdout.write(f"    held back: {hold}")
         self.stdout.write(
-            f"{leaver}: {facts['accounts']} accounts in {facts['tenants']} tenants, {facts['methods_to_go']} "
-            f"authenticators go, {facts['passwords_to_rotate']} passwords change, {facts['held_back']} accounts held "
-            f"back, about {facts['expected_seconds']} s. Nothing was changed."
+            f"{leaver}: {quantities.accounts(facts['accounts'])} in {quantities.tenants(facts['tenants'])}, "
+            f"{quantities.authenticators_go(facts['methods_to_go'])}, "
+            f"{quantities.passwords_change(facts['passwords_to_rotate'])}, "
+            f"{quantities.accounts(facts['held_back'])} held back, about {facts['expected_seconds']} s. "
+            "Nothing was changed."
         )
 
     def _show(self, facts: dict[str, Any]) -> None:
@@ -84,7 +89,7 @@ class Command(BaseCommand):
                     self.stdout.write(f"    {step['kind']}: {step['state']}. {step['problem']}")
         counts = ", ".join(f"{count} {state}" for state, count in facts["steps"].items())
         self.stdout.write(
-            f"Run {facts['id']}: {facts['state']}; {facts['accounts']} accounts; steps: {counts or 'none'}."
+            f"Run {facts['id']}: {facts['state']}; {quantities.accounts(facts['accounts'])}; steps: {counts or 'none'}."
         )
         if facts["second_look_at"]:
             self.stdout.write(f"Second look at {facts['second_look_at']}.")

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import ngettext
 
 from msp.errors import LatchkeyError
+from msp.ops import quantities
 from msp.ops.find_run import find_run, find_step
 from msp.ops.people import acting_person
 from msp.ops.work_here import work_until_settled
@@ -62,10 +63,9 @@ class Command(BaseCommand):
         runs = Run.objects.with_counts().select_related("requested_by").order_by("-started_at")[:limit]
         for run in runs:
             who = run.requested_by.email if run.requested_by else "Latchkey"
-            size = ngettext("%(count)d account", "%(count)d accounts", run.accounts) % {"count": run.accounts}
             self.stdout.write(
                 f"{run.pk}  {run.started_at:%Y-%m-%d %H:%M} UTC  {run.get_kind_display()}  {run.state.label}  "
-                f"{size}  by {who}"
+                f"{quantities.accounts(run.accounts)}  by {who}"
             )
         if not runs:
             self.stdout.write("There are no runs yet; `offboard EMAIL --reason TEXT` starts one.")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from msp.ops import quantities
 from msp.ops.people import one_time_link
 from technicians.actions.set_up import has_owner
 
@@ -22,5 +23,5 @@ class Command(BaseCommand):
         if has_owner():
             self.stderr.write("This installation has an owner; python3 manage.py sign_in_link EMAIL is the way in.")
             return
-        self.stderr.write(f"This link leads to the set-up page, once, within {minutes} minutes:")
+        self.stderr.write(f"This link leads to the set-up page, once, within {quantities.minutes(minutes)}:")
         self.stdout.write(one_time_link(None, minutes=minutes, base=base))

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from msp.ops import quantities
 from msp.ops.people import acting_person, one_time_link
 
 
@@ -20,5 +21,5 @@ class Command(BaseCommand):
 
     def handle(self, *, email: str | None, minutes: int, base: str, **options: Any) -> None:
         person = acting_person(email)
-        self.stderr.write(f"This link signs {person.email} in, once, within {minutes} minutes:")
+        self.stderr.write(f"This link signs {person.email} in, once, within {quantities.minutes(minutes)}:")
         self.stdout.write(one_time_link(person, minutes=minutes, base=base))
