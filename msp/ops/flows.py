@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msp.ops import credential, places, services
 from msp.ops.home import ADDRESS_FILE, DEMO, REAL, Home, say
-from msp.ops.processes import COULD_NOT_BEGIN, ServiceTrouble
+from msp.ops.processes import COULD_NOT_BEGIN, Service, ServiceTrouble
 from msp.ops.servers import EmbeddedPair, Layout
 from msp.ops.supervisor import Interrupted, Supervisor
 
@@ -114,16 +114,16 @@ def migrate(supervisor: Supervisor, environment: dict[str, str]) -> None:
         raise ServiceTrouble("The database could not be brought up to date; see above. Nothing else was started.")
 
 
-def start_work(supervisor: Supervisor, home: Home, environment: dict[str, str], choices: Choices) -> None:
+def begin_work(supervisor: Supervisor, home: Home, environment: dict[str, str], choices: Choices) -> list[Service]:
+    """Start worker, beat and web without waiting; they are stopped in the reverse order: web, beat, worker."""
     web_workers = 1 if home.kind() == DEMO else 2
-    started = [
-        services.web(home, environment, host=choices.host, port=choices.port, workers=web_workers),
+    begun = [
         services.worker(home, environment),
         services.beat(home, environment),
+        services.web(home, environment, host=choices.host, port=choices.port, workers=web_workers),
     ]
-    # Stopped in the reverse order: web, beat, worker.
-    worker, beat, web = started[1], started[2], started[0]
-    supervisor.add(worker, beat, web)
+    supervisor.spawn(*begun)
+    return begun
 
 
 def address(choices: Choices) -> str:
@@ -147,7 +147,7 @@ def up(choices: Choices) -> int:
             environment = services.base_environment(home)
             keep_address(home, choices)
             migrate(supervisor, environment)
-            start_work(supervisor, home, environment, choices)
+            supervisor.wait_for(*begin_work(supervisor, home, environment, choices))
             supervisor.run_to_its_end(services.manage(environment, "set_up_link"))
             print(f"Latchkey runs at {address(choices)}  (Ctrl+C stops it)", flush=True)  # noqa: T201
             supervisor.run()
@@ -170,8 +170,10 @@ def demo(choices: Choices) -> int:
             environment = start_cloud(supervisor, home, choices)
             keep_address(home, choices)
             migrate(supervisor, environment)
-            start_work(supervisor, home, environment, choices)
+            # The link is made while web and worker still start: on a small machine that saves a second.
+            begun = begin_work(supervisor, home, environment, choices)
             show_the_way_in(supervisor, home, environment, choices)
+            supervisor.wait_for(*begun)
             say(f"Ready after {time.monotonic() - began:.1f} s. Data: {home.path}. Ctrl+C stops everything.")
             supervisor.run()
     except Interrupted:
