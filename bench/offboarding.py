@@ -86,7 +86,8 @@ def measure(home: Any, asked: argparse.Namespace, number: int, tenants: int) -> 
         opened = time.monotonic() - began
         work_until_settled(run, outside, threads=WORKERS)
         seconds = time.monotonic() - began
-        log = [e for e in cloud.log() if not e["in_batch"]]
+        everything = cloud.log()
+        log = [e for e in everything if not e["in_batch"]]
 
     accounts = run.targets.count()
     alive = Step.objects.filter(target__run=run, kind=StepKind.PROVE, verified_at__isnull=False)
@@ -103,7 +104,7 @@ def measure(home: Any, asked: argparse.Namespace, number: int, tenants: int) -> 
         "seconds_until_the_last_living_tenant": round((last - run.started_at).total_seconds(), 1),
         "requests": round_trips,
         "requests_per_account": round(round_trips / accounts, 2),
-        "answers_429": sum(e["status"] == 429 for e in log),
+        "answers_429": sum(e["status"] == 429 for e in everything),
         "latency_bound_seconds": round(bound, 1),
         "ratio_to_latency_bound": round(seconds / bound, 2) if bound else None,
         "times_faster_than_in_turn": round(in_turn / seconds, 1),
