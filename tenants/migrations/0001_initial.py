@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
             name='Run',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('offboarding', 'Offboarding'), ('rotation', 'Rotation')], max_length=20)),
+                ('kind', models.CharField(choices=[('offboarding', 'Offboarding')], max_length=20)),
                 ('reason', models.TextField()),
                 ('started_at', models.DateTimeField()),
                 ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='requested_runs', to=settings.AUTH_USER_MODEL)),

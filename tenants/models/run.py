@@ -50,7 +50,6 @@ class Run(Row):
 
     class Kind(models.TextChoices):
         OFFBOARDING = "offboarding", _("Offboarding")
-        ROTATION = "rotation", _("Rotation")
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="runs")
     kind = models.CharField(max_length=20, choices=Kind)

@@ -127,6 +127,7 @@ class ARowOfAnotherReseller:
 
     def test_is_seen_by_nobody_here(self, world, foreign):
         assert Reseller.objects.count() == 2
+        assert list(Reseller.objects.visible_to(world.owner)) == [world.reseller]
         assert list(type(foreign[1]).objects.visible_to(world.owner)) == [world.owner]
 
 
