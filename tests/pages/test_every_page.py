@@ -9,8 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from technicians.models import Role, Technician
+from tenants.actions.observe_account import observe_account
 from tests.pages.runs_stage import Office
 from tests.support.visitor import Visitor
+from tests.support.world import World
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +95,14 @@ class EveryPage:
         page = answer.content.decode()
         assert "Latchkey has a fault" in page
         assert "ZeroDivision" not in page
+
+
+class TheDashboardOfACustomersContact:
+    """Carla reads for Contoso alone, and sees how old what she reads is."""
+
+    def test_says_when_the_customers_tenant_was_read(self, at_work: World):
+        tenant = at_work.tenant("Contoso")
+        carla = at_work.technician("Carla", Role.CUSTOMER_CONTACT, customer=tenant.customer)
+        assert "No tenant was read yet" in Visitor(carla).get(reverse("web:dashboard")).content.decode()
+        observe_account(at_work.account(tenant), outside=at_work.outside)
+        assert "Tenants were read between" in Visitor(carla).get(reverse("web:dashboard")).content.decode()
