@@ -98,7 +98,8 @@ def broker() -> Finding:
 def worker() -> Finding:
     hint = _("No worker answers. Start one with `python3 manage.py up`, or look at its output.")
     try:
-        answers = app.control.inspect(timeout=2).ping() or {}
+        # A worker that became ready a moment ago may not listen yet, and a busy one may be late: ask twice.
+        answers = app.control.inspect(timeout=2).ping() or app.control.inspect(timeout=4).ping() or {}
     except (OSError, OperationalError):
         return Finding("worker", False, hint)
     if not answers:

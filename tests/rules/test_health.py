@@ -25,7 +25,7 @@ from msp.simulator.server import Simulator
 from msp.vault.keys import RootKeys
 from tenants.tasks import sweep
 from tests.support.celery_worker import celery_worker, database_url
-from tests.support.world import World
+from tests.support.world import World, eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -138,6 +138,7 @@ class WhenTheWorkerIsExamined:
     def test_one_that_runs_is_well(self, tmp_path: Path):
         environment = os.environ | {"DATABASE_URL": database_url(), "LATCHKEY_HOME": str(tmp_path)}
         with celery_worker(environment, tmp_path / "ready", tmp_path / "log", threads=1):
+            assert eventually(lambda: health.worker().well, seconds=30)
             finding = health.worker()
         assert (finding.well, finding.words) == (True, "1 worker answers.")
 
