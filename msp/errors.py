@@ -63,6 +63,10 @@ class Busy(NotSent):
         self.retry_after = retry_after
 
 
+class NotTried(NotSent):
+    """It was to follow something that failed, so it was not tried. It can be sent at once by itself."""
+
+
 class Unreachable(NotSent):
     """No connection could be opened, so nothing was sent."""
 
@@ -97,3 +101,51 @@ class DefaultMethodRefused(Refused):
 
 class CannotRemove(Refused):
     """This kind of method has no way to be removed by an application; a person must do it."""
+
+
+class PasswordBanned(PasswordRefused):
+    """The password is on Microsoft's or the tenant's list of banned ones; another one may do."""
+
+
+class SyncedAccount(Refused):
+    """The account's password is mastered in a local directory, which alone can change it."""
+
+
+class FederatedAccount(Refused):
+    """The account signs in at somebody else's identity provider, so there is no password to set here."""
+
+
+class GuestRefused(Refused):
+    """The account is a guest: its password and tokens belong to its home directory."""
+
+
+class RoleMissing(NotAllowed):
+    """The permission is there, but the app lacks the directory role that this target asks for."""
+
+
+class NeedsLicence(NotAllowed):
+    """The tenant has no licence for this (Entra ID P1 or P2)."""
+
+
+class NotInThisCloud(Refused):
+    """This national cloud has no API for it; nothing was sent."""
+
+
+class PolicyForbids(Refused):
+    """The tenant's policy of authentication methods does not allow this kind."""
+
+
+class DifferentObject(AccountMissing):
+    """The user was deleted, and another one bears its name now: nothing of ours belongs to that one."""
+
+
+class DuplicateSerial(Refused):
+    """A hardware token with this serial number is in the tenant's inventory already."""
+
+
+class CodeRefused(Refused):
+    """The code did not belong to the token at this moment."""
+
+
+class NoFreeSlot(Refused):
+    """All five authenticator places of the account are taken."""

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from msp.microsoft.client import graph_directories
 from msp.microsoft.connection import Connection
+from msp.microsoft.graph import graph_directories
 from msp.microsoft.ports import DirectoryFor
 from msp.vault.database import Vault
 from msp.vault.keys import RootKeys

@@ -43,6 +43,7 @@ class Call:
     changes: bool
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     secret: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

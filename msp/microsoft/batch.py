@@ -1,4 +1,4 @@
-"""Several reads in one request: `$batch` of Microsoft Graph ("JSON batching").
+"""Several calls in one request: `$batch` of Microsoft Graph ("JSON batching").
 
 The answers come back in any order and each has a status of its own; the outer 200 says only that the
 envelope was understood.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msp.microsoft.answers import Reply
+from msp.microsoft.answers import Call, Reply
 
 MOST = 20
 
@@ -19,6 +19,26 @@ def envelope(paths: Mapping[str, str]) -> dict[str, Any]:
     if len(paths) > MOST:
         raise ValueError(f"A batch holds at most {MOST} requests, not {len(paths)}.")
     return {"requests": [{"id": name, "method": "GET", "url": path} for name, path in paths.items()]}
+
+
+def in_turn(calls: Mapping[str, Call]) -> tuple[str, dict[str, Any]]:
+    """(version, body) for doing `calls` (our id -> call) one after another; at most 20 of them.
+
+    One version holds for a whole batch. Whatever v1.0 can do beta can do as well, and not the other way round.
+    Serial by `dependsOn`, because deletes of one user that run side by side race with the default-method rule.
+    """
+    if len(calls) > MOST:
+        raise ValueError(f"A batch holds at most {MOST} requests, not {len(calls)}.")
+    version = "beta" if any(call.path.startswith("/beta/") for call in calls.values()) else "v1.0"
+    items: list[dict[str, Any]] = []
+    for name, call in calls.items():
+        item: dict[str, Any] = {"id": name, "method": call.method, "url": "/" + call.path.split("/", 2)[2]}
+        if call.body is not None:
+            item |= {"headers": {"Content-Type": "application/json"}, "body": call.body}
+        if items:
+            item["dependsOn"] = [items[-1]["id"]]
+        items.append(item)
+    return version, {"requests": items}
 
 
 def opened(outer: Reply) -> dict[str, Reply]:

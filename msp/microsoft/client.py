@@ -19,70 +19,61 @@ user"): Privileged Authentication Administrator covers every target.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import httpx
-
-from msp.errors import BadInput, CannotRemove, DefaultMethodRefused, PasswordRefused, Refused, Unreachable
+from msp.errors import (
+    AccountMissing,
+    AnswerLost,
+    CannotRemove,
+    DifferentObject,
+    DirectoryError,
+    NoConnection,
+    NotInThisCloud,
+    NotSent,
+    NotTried,
+    Refused,
+)
 from msp.microsoft.answers import Call, Reply, fault_in, no
-from msp.microsoft.batch import envelope, opened
-from msp.microsoft.clouds import Ability, Cloud, cloud_named
-from msp.microsoft.connection import Connection
+from msp.microsoft.batch import MOST, envelope, in_turn, opened
+from msp.microsoft.clouds import Ability
+from msp.microsoft.line import Line, answer_of, any_token_refused, body_of, token_refused
 from msp.microsoft.methods import delete_path, moment, next_default, observed, user_path
 from msp.microsoft.ports import (
     AccountRef,
+    Act,
     Answer,
-    Directory,
-    DirectoryFor,
+    EndSessions,
     MethodKind,
     Observation,
     ObservedMethod,
     ProbeResult,
+    RemoveMethod,
+    SetPassword,
 )
-from msp.microsoft.tokens import TokenStore
-from msp.microsoft.transport import Transport
+from msp.microsoft.refusals import default_method_refused, password_refused
 
 USER_FACTS = (
     "id,userPrincipalName,displayName,accountEnabled,userType,onPremisesSyncEnabled,"
     "lastPasswordChangeDateTime,signInSessionsValidFromDateTime"
 )
-MOST_PAGES = 20
 
 TO_READ = "User.Read.All and UserAuthenticationMethod.Read.All"
 TO_CHANGE_METHODS = "UserAuthenticationMethod.ReadWrite.All"
+TO_SET_PASSWORDS = "User-PasswordProfile.ReadWrite.All"
 TO_ROTATE = (
-    "User-PasswordProfile.ReadWrite.All and, for an administrator's account, the directory role Privileged "
+    f"{TO_SET_PASSWORDS} and, for an administrator's account, the directory role Privileged "
     "Authentication Administrator on its service principal"
 )
 TO_END_SESSIONS = "User.RevokeSessions.All"
-
-# Microsoft gives no code of their own to these two refusals, so its words have to be read.
-ABOUT_THE_DEFAULT = re.compile(r"default (authentication )?method", re.IGNORECASE)
-ABOUT_THE_PASSWORD = re.compile(r"password", re.IGNORECASE)
-
-
-def token_refused(reply: Reply) -> bool:
-    return reply.status == 401
-
-
-def any_token_refused(reply: Reply) -> bool:
-    """The same for a batch, where the envelope may be welcome and a part of it not."""
-    return token_refused(reply) or any(token_refused(part) for part in opened(reply).values())
 
 
 class GraphDirectory:
     """One tenant's directory, spoken to through Microsoft Graph. Safe to use from any thread."""
 
-    def __init__(
-        self, tenant_id: str, cloud: Cloud, tokens: TokenStore, transport: Transport, *, may_probe: bool = False
-    ) -> None:
-        self._tenant_id = tenant_id
-        self._cloud = cloud
-        self._tokens = tokens
-        self._transport = transport
+    def __init__(self, line: Line, *, may_probe: bool = False) -> None:
+        self._line = line
         self._may_probe = may_probe
 
     def observe(self, account: AccountRef) -> Observation:
@@ -90,17 +81,22 @@ class GraphDirectory:
 
         On beta, because v1.0 hides hardware OATH tokens and QR codes; and one list only, because calls to
         methods are throttled to about 5 in 10 seconds per tenant ("throttling limits").
+        Raises DifferentObject when the id is gone and another user bears the name.
         """
-        call = self._call("POST", "/beta/$batch", "reading", account, stands="Nothing was changed.", needs=TO_READ)
-        if Ability.AUTHENTICATION_METHODS in self._cloud.lacks:
-            raise Refused(self._not_in_this_cloud(call), code="not_in_this_cloud")
+        call = self._line.about(
+            "POST", "/beta/$batch", "reading", account, stands="Nothing was changed.", needs=TO_READ
+        )
+        self._line.demand(Ability.AUTHENTICATION_METHODS, call)
         user_url = user_path(account.key)
         paths = {"user": f"{user_url}?$select={USER_FACTS}", "methods": f"{user_url}/authentication/methods"}
-        reply = self._send(replace(call, body=envelope(paths)), refused=any_token_refused)
+        reply = self._line.send(replace(call, body=envelope(paths)), refused=any_token_refused)
         if not reply.said_yes:
             raise no(reply, call)
         inner = opened(reply)
-        user = _read(inner.get("user"), call, "id")
+        try:
+            user = body_of(inner.get("user"), call, "id")
+        except AccountMissing as missing:
+            raise self._replaced(account, missing) from None
         methods = self._methods_of(inner.get("methods"), call)
         return Observation(
             object_id=str(user["id"]),
@@ -110,68 +106,50 @@ class GraphDirectory:
             synced=user.get("onPremisesSyncEnabled") is True,
             password_changed_at=moment(user.get("lastPasswordChangeDateTime")),
             sessions_valid_from=moment(user.get("signInSessionsValidFromDateTime")),
-            methods=tuple(observed(item) for item in self._every_page(methods, call)),
+            methods=tuple(observed(item) for item in self._line.rest(methods, call)),
             read_at=reply.answered_at,
             request_ids=_ids(reply, *inner.values()),
         )
 
+    def act(self, account: AccountRef, acts: tuple[Act, ...]) -> tuple[Answer | DirectoryError, ...]:
+        """Do the acts one after another in one `$batch`, each waiting for the one before it (`dependsOn`).
+
+        An act that no application can do is answered by its error and left out. More than 20 acts take several
+        batches; when one of those is lost, the acts of the later ones are not tried.
+        """
+        outcomes: dict[int, Answer | DirectoryError] = {}
+        calls: dict[int, Call] = {}
+        for number, act in enumerate(acts):
+            try:
+                calls[number] = self._call_of(account, act)
+            except Refused as impossible:
+                outcomes[number] = impossible
+        left = list(calls)
+        while left:
+            now, left = left[:MOST], left[MOST:]
+            replies = self._in_turn({number: calls[number] for number in now}, account)
+            if isinstance(replies, DirectoryError):
+                outcomes |= dict.fromkeys(now, replies) | {number: _not_tried(calls[number]) for number in left}
+                break
+            outcomes |= {number: self._outcome(acts[number], calls[number], replies.get(number)) for number in now}
+        return tuple(outcomes[number] for number in range(len(acts)))
+
     def set_password(self, account: AccountRef, password: str) -> Answer:
         """Replace the password; the user is not asked to change it at the next sign-in."""
-        call = self._call(
-            "PATCH",
-            f"/v1.0{user_path(account.key)}",
-            "changing the password of",
-            account,
-            stands="The old password still works.",
-            needs=TO_ROTATE,
-            changes=True,
-            body={"passwordProfile": {"password": password, "forceChangePasswordNextSignIn": False}},
-            secret=password,
-        )
-        reply = self._send(call)
-        fault = fault_in(reply, password)
-        if reply.status == 400 and ABOUT_THE_PASSWORD.search(fault.message):
-            raise PasswordRefused(
-                f"Microsoft refused the new password while {call.doing} ({fault}). The old one still works. "
-                "Another password may do; raise its length or variety if this repeats.",
-                code=fault.code,
-                request_id=reply.request_id,
-            )
-        return _answer(reply, call)
+        return self._alone(account, SetPassword(password))
 
     def remove(self, account: AccountRef, method: ObservedMethod) -> Answer:
         """Make sure that one method is gone. A 404 in Graph's own words is success: it was gone before us."""
-        path = delete_path(account.key, method)
-        doing = f"removing the method {method.label or method.directory_id} ({method.kind}) of"
-        call = self._call(
-            "DELETE", path or "", doing, account,
-            stands="The method is still there.", needs=TO_CHANGE_METHODS, changes=True,
-        )  # fmt: skip
-        if self._lacks_api_for(method):
-            raise CannotRemove(self._not_in_this_cloud(call), code="not_in_this_cloud")
-        if path is None:
-            raise CannotRemove(
-                f"No application can do this: {call.doing} (Microsoft's type {method.raw_type or 'not named'}). "
-                f"{call.stands} An administrator of the tenant must remove it in the Entra admin centre.",
-                code="no_delete",
-            )
-        reply = self._send(call)
-        fault = fault_in(reply)
-        if reply.status == 404 and fault.known_path:
-            return _answer(reply, call, already=True)
-        if reply.status == 400 and ABOUT_THE_DEFAULT.search(fault.message):
-            raise DefaultMethodRefused(
-                f"Microsoft refused {call.doing}: it is the account's default while others exist ({fault}). "
-                f"{call.stands} Move the default to a method that stays, then remove this one.",
-                code=fault.code,
-                request_id=reply.request_id,
-            )
-        return _answer(reply, call)
+        return self._alone(account, RemoveMethod(method))
+
+    def revoke_sessions(self, account: AccountRef) -> Answer:
+        """Move the moment from which sessions count. Microsoft answers 200 with `true`, sometimes 204."""
+        return self._alone(account, EndSessions())
 
     def move_default(self, account: AccountRef, away_from: ObservedMethod, stays: tuple[ObservedMethod, ...]) -> Answer:
         """Choose the default among the kinds that stay; the API for it exists on beta only."""
         chosen = next_default(away_from, stays)
-        call = self._call(
+        call = self._line.about(
             "PATCH",
             f"/beta{user_path(account.key)}/authentication/signInPreferences",
             "moving the default method of",
@@ -187,27 +165,7 @@ class GraphDirectory:
                 "Enrol a code generator, authenticator app or phone on the account first.",
                 code="no_default_fits",
             )
-        return _answer(self._send(call), call)
-
-    def revoke_sessions(self, account: AccountRef) -> Answer:
-        """Move the moment from which sessions count. Microsoft answers 200 with `true`, sometimes 204."""
-        call = self._call(
-            "POST",
-            f"/v1.0{user_path(account.key)}/revokeSignInSessions",
-            "ending the sessions of",
-            account,
-            stands="The sessions still live.",
-            needs=TO_END_SESSIONS,
-            changes=True,
-        )
-        reply = self._send(call)
-        if reply.said_yes and reply.body is not None and reply.body.get("value") is False:
-            raise Refused(
-                f"Microsoft answered that it did nothing while {call.doing}. {call.stands} Try again.",
-                code="value_false",
-                request_id=reply.request_id,
-            )
-        return _answer(reply, call)
+        return answer_of(self._line.send(call), call)
 
     def sign_in_probe(self, account: AccountRef, password: str) -> ProbeResult:
         """Try the password alone at the token endpoint, when the reseller allows that; else INCONCLUSIVE.
@@ -216,16 +174,116 @@ class GraphDirectory:
         credentials"), so those are not tried.
         """
         name = account.user_principal_name
-        if not self._may_probe or not name or "#EXT#" in name or password != password.strip():
+        if not self._may_probe or not name or account.guest or password != password.strip():
             return ProbeResult.INCONCLUSIVE
-        return self._tokens.try_password(self._tenant_id, self._cloud, name, password)
+        return self._line.tokens.try_password(self._line.tenant_id, self._line.cloud, name, password)
 
-    def _call(
-        self, method: str, path: str, doing: str, account: AccountRef, *, stands: str, needs: str,
-        changes: bool = False, body: Mapping[str, Any] | None = None, secret: str = "",
-    ) -> Call:  # fmt: skip
-        where = f"{account.user_principal_name or account.object_id} in tenant {self._tenant_id}"
-        return Call(method, path, f"{doing} {where}", stands, needs, changes, body, secret)
+    # One act: its call, and what its reply means
+
+    def _call_of(self, account: AccountRef, act: Act) -> Call:
+        match act:
+            case SetPassword(password):
+                return self._line.about(
+                    "PATCH", f"/v1.0{user_path(account.key)}", "changing the password of", account,
+                    stands="The old password still works.", needs=TO_ROTATE, changes=True,
+                    body={"passwordProfile": {"password": password, "forceChangePasswordNextSignIn": False}},
+                    secret=password,
+                )  # fmt: skip
+            case RemoveMethod(method):
+                return self._removal(account, method)
+            case EndSessions():
+                return self._line.about(
+                    "POST", f"/v1.0{user_path(account.key)}/revokeSignInSessions", "ending the sessions of", account,
+                    stands="The sessions still live.", needs=TO_END_SESSIONS, changes=True,
+                )  # fmt: skip
+
+    def _removal(self, account: AccountRef, method: ObservedMethod) -> Call:
+        path = delete_path(account.key, method)
+        doing = f"removing the method {method.label or method.directory_id} ({method.kind}) of"
+        call = self._line.about(
+            "DELETE", path or "", doing, account,
+            stands="The method is still there.", needs=TO_CHANGE_METHODS, changes=True,
+        )  # fmt: skip
+        try:
+            self._line.demand(Ability.AUTHENTICATION_METHODS, call)
+            if method.kind is MethodKind.HARDWARE_OATH:
+                self._line.demand(Ability.HARDWARE_OATH, call)
+        except NotInThisCloud as lacking:
+            raise CannotRemove(str(lacking), code=lacking.code) from None
+        if path is None:
+            raise CannotRemove(
+                f"No application can do this: {call.doing} (Microsoft's type {method.raw_type or 'not named'}). "
+                f"{call.stands} An administrator of the tenant must remove it in the Entra admin centre.",
+                code="no_delete",
+            )
+        return call
+
+    def _judged(self, act: Act, call: Call, reply: Reply) -> Answer:
+        """The yes to one act, or what its status and words mean."""
+        fault = fault_in(reply, call.secret)
+        match act:
+            case SetPassword():
+                if refusal := password_refused(reply, call, may_set=self._line.may(TO_SET_PASSWORDS)):
+                    raise refusal
+            case RemoveMethod():
+                if reply.status == 404 and fault.known_path:
+                    return answer_of(reply, call, already=True)
+                if refusal := default_method_refused(reply, call):
+                    raise refusal
+            case EndSessions():
+                if reply.said_yes and reply.body is not None and reply.body.get("value") is False:
+                    raise Refused(
+                        f"Microsoft answered that it did nothing while {call.doing}. {call.stands} Try again.",
+                        code="value_false",
+                        request_id=reply.request_id,
+                    )
+        return answer_of(reply, call)
+
+    def _alone(self, account: AccountRef, act: Act) -> Answer:
+        call = self._call_of(account, act)
+        return self._judged(act, call, self._line.send(call))
+
+    # Several acts in one request
+
+    def _in_turn(self, calls: Mapping[int, Call], account: AccountRef) -> dict[int, Reply] | DirectoryError:
+        """The inner replies by number, or the one error that befell the whole request."""
+        try:
+            replies = self._ask_in_turn(calls, account)
+            if any(token_refused(reply) for reply in replies.values()):
+                # A refused token has no effect, and what waited for it was not tried: both can be sent once more.
+                self._line.renew_token()
+                again = {n: c for n, c in calls.items() if n in replies and replies[n].status in (401, 424)}
+                replies |= self._ask_in_turn(again, account)
+        except DirectoryError as trouble:
+            return trouble
+        return replies
+
+    def _ask_in_turn(self, calls: Mapping[int, Call], account: AccountRef) -> dict[int, Reply]:
+        version, body = in_turn({str(number): call for number, call in calls.items()})
+        outer = self._line.about(
+            "POST", f"/{version}/$batch", f"doing {len(calls)} things to", account,
+            stands="None of them happened.", needs="what each of them needs", changes=True, body=body,
+        )  # fmt: skip
+        reply = self._line.send(outer)
+        if not reply.said_yes:
+            raise no(reply, outer)
+        return {int(name): inner for name, inner in opened(reply).items() if name.isdigit()}
+
+    def _outcome(self, act: Act, call: Call, reply: Reply | None) -> Answer | DirectoryError:
+        if reply is None:
+            return AnswerLost(
+                f"Microsoft answered the batch and said nothing of {call.doing}. It may have happened. "
+                "The account is read back before anything is tried again.",
+                code="answer_missing",
+            )
+        if reply.status == 424:
+            return _not_tried(call)
+        try:
+            return self._judged(act, call, reply)
+        except DirectoryError as trouble:
+            return trouble
+
+    # Readings
 
     def _methods_of(self, reply: Reply | None, call: Call) -> Mapping[str, Any]:
         """The methods' part of a reading whose user was found, so that a 404 is not "no such user" here."""
@@ -236,86 +294,35 @@ class GraphDirectory:
                 code=fault_in(reply).code,
                 request_id=reply.request_id,
             )
-        return _read(reply, call, "value")
+        return body_of(reply, call, "value")
 
-    def _lacks_api_for(self, method: ObservedMethod) -> bool:
-        if Ability.AUTHENTICATION_METHODS in self._cloud.lacks:
-            return True
-        return method.kind is MethodKind.HARDWARE_OATH and Ability.HARDWARE_OATH in self._cloud.lacks
-
-    def _not_in_this_cloud(self, call: Call) -> str:
-        return (
-            f"The cloud {self._cloud.name} has no API for this, so nothing was sent for {call.doing}. {call.stands} "
-            "A person must do it in the Entra admin centre."
+    def _replaced(self, account: AccountRef, missing: AccountMissing) -> AccountMissing:
+        """The error for a known id that is gone: somebody else may bear its name by now."""
+        if not account.object_id or not account.user_principal_name:
+            return missing
+        path = f"/v1.0{user_path(account.user_principal_name)}?$select=id"
+        call = self._line.about(
+            "GET", path, "looking for the name of", account, stands="Nothing was changed.", needs=TO_READ
+        )
+        try:
+            found = str(self._line.read(call, "id")["id"])
+        except (NoConnection, NotSent, Refused):
+            return missing
+        if found == account.object_id:
+            return missing
+        return DifferentObject(
+            f"The user {account.user_principal_name} in tenant {self._line.tenant_id} is a different object now: it "
+            f"was deleted and made anew (id {found} instead of {account.object_id}). Nothing was changed on the new "
+            "one, whose methods and password are not the ones known here. If it is meant, put the account in anew.",
+            code="different_object",
+            request_id=missing.request_id,
         )
 
-    def _send(self, call: Call, refused: Callable[[Reply], bool] = token_refused) -> Reply:
-        """Send with a token, and once more with a new one when Microsoft refuses it (a refusal has no effect)."""
-        token = self._tokens.token(self._tenant_id, self._cloud)
-        reply = self._transport.ask_graph(self._cloud.graph_url, call, token)
-        if not refused(reply):
-            return reply
-        token = self._tokens.renewed(self._tenant_id, self._cloud, token)
-        return self._transport.ask_graph(self._cloud.graph_url, call, token)
 
-    def _every_page(self, body: Mapping[str, Any], call: Call) -> list[Mapping[str, Any]]:
-        """All elements of a list. A link to another host is not followed: our token would go along."""
-        items: list[Mapping[str, Any]] = []
-        for _ in range(MOST_PAGES):
-            page = body.get("value")
-            if not isinstance(page, list):
-                raise _unfinished(call)
-            items += [item if isinstance(item, dict) else {} for item in page]
-            link = body.get("@odata.nextLink")
-            if not link:
-                return items
-            if not str(link).startswith(f"{self._cloud.graph_url}/"):
-                raise _unfinished(call)
-            path = str(link).removeprefix(self._cloud.graph_url)
-            body = _read(self._send(replace(call, method="GET", path=path, body=None)), call, "value")
-        raise _unfinished(call)
-
-
-def graph_directories(connection: Connection, *, wire: httpx.BaseTransport | None = None) -> DirectoryFor:
-    """The way to every tenant's Directory, sharing one set of connections and tokens for the whole process.
-
-    Build it once per process, after forking. Raises BadInput when an address or the CA bundle cannot be used.
-    `wire` replaces the network (for tests).
-    """
-    for setting, url in (("LATCHKEY_LOGIN_URL", connection.login_url), ("LATCHKEY_GRAPH_URL", connection.graph_url)):
-        if url and not url.startswith("https://"):
-            raise BadInput(f"{setting} must begin with https://, since tokens travel there. Nothing was sent.")
-    transport = Transport(connection, wire=wire)
-    tokens = TokenStore(connection, transport)
-
-    def directory_for(tenant_id: str, cloud_name: str) -> Directory:
-        cloud = cloud_named(cloud_name).elsewhere(login_url=connection.login_url, graph_url=connection.graph_url)
-        return GraphDirectory(tenant_id, cloud, tokens, transport, may_probe=connection.sign_in_probe)
-
-    return directory_for
-
-
-def _read(reply: Reply | None, call: Call, wanted: str = "") -> Mapping[str, Any]:
-    """The body of one read, judged by its own status."""
-    if reply is None:
-        raise _unfinished(call)
-    if not reply.said_yes:
-        raise no(reply, call)
-    if reply.body is None or (wanted and wanted not in reply.body):
-        raise _unfinished(call)
-    return reply.body
-
-
-def _answer(reply: Reply, call: Call, *, already: bool = False) -> Answer:
-    if not (reply.said_yes or already):
-        raise no(reply, call)
-    return Answer(reply.request_id, reply.client_request_id, reply.answered_at, already=already)
-
-
-def _unfinished(call: Call) -> Unreachable:
-    return Unreachable(
-        f"Microsoft's answer was not complete while {call.doing}. {call.stands} Reading is safe; it is tried again.",
-        code="answer_incomplete",
+def _not_tried(call: Call) -> NotTried:
+    return NotTried(
+        f"Not tried, because something before it failed: {call.doing}. {call.stands}",
+        code="not_tried",
     )
 
 

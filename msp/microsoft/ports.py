@@ -7,10 +7,11 @@ Every adapter (Microsoft Graph today) implements `Directory`. Callers handle the
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from msp.errors import DirectoryError
 
 
 class MethodKind(StrEnum):
@@ -50,6 +51,11 @@ class AccountRef:
     def key(self) -> str:
         """What to ask the directory for: the immutable id, or the name while no id is known."""
         return self.object_id or self.user_principal_name
+
+    @property
+    def guest(self) -> bool:
+        """A guest's name in a tenant holds this mark; its password lives in its home directory."""
+        return "#EXT#" in self.user_principal_name.upper()
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,29 @@ class FoundAccount:
     display_name: str
 
 
+@dataclass(frozen=True)
+class SetPassword:
+    """Replace the password; the user is not asked to change it."""
+
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RemoveMethod:
+    """Make sure that one method is gone."""
+
+    method: ObservedMethod
+
+
+@dataclass(frozen=True)
+class EndSessions:
+    """Refuse every refresh token and cookie issued before now."""
+
+
+Act = SetPassword | RemoveMethod | EndSessions
+"""One change of one account, as `Directory.act` takes it."""
+
+
 class ProbeResult(StrEnum):
     """What a sign-in attempt with a password alone tells. It never needs or uses a second factor."""
 
@@ -120,6 +149,15 @@ class Directory(Protocol):
 
     def observe(self, account: AccountRef) -> Observation:
         """Read the user's facts and every method, known kinds and unknown ones."""
+        ...
+
+    def act(self, account: AccountRef, acts: tuple[Act, ...]) -> tuple[Answer | DirectoryError, ...]:
+        """Do several things to one account, in this order and one after another, in as few requests as can be.
+
+        One outcome for each act, in the order of the acts; an error stands in its place instead of being raised. An act
+        that was not tried because one before it failed is a NotSent. When the whole request was lost, every act
+        of it is an AnswerLost.
+        """
         ...
 
     def set_password(self, account: AccountRef, password: str) -> Answer:
@@ -147,5 +185,14 @@ class Directory(Protocol):
         ...
 
 
-DirectoryFor = Callable[[str, str], Directory]
-"""(tenant directory id, cloud name) -> that tenant's Directory."""
+class Access(StrEnum):
+    """As whom we come to a tenant: as the app itself, consented there, or as the partner's user through GDAP."""
+
+    APPLICATION = "application"
+    PARTNER = "partner"
+
+
+class DirectoryFor(Protocol):
+    """(tenant directory id, cloud name, access) -> that tenant's Directory."""
+
+    def __call__(self, tenant_id: str, cloud_name: str, access: Access = Access.APPLICATION, /) -> Directory: ...

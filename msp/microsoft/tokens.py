@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -53,6 +54,19 @@ class TokenStore:
                 door.app = None
             door.held = self._acquire(door, tenant_id, cloud)
             return door.held
+
+    def permissions(self, tenant_id: str, cloud: Cloud) -> frozenset[str]:
+        """What our token carries: application permissions, or scopes of a delegated one.
+
+        Assumption: the claims are called `roles` and `scp`. Nothing is granted by what is read here; it only tells
+        which of two reasons a refusal had.
+        """
+        try:
+            payload = self.token(tenant_id, cloud).split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        except (IndexError, ValueError):
+            return frozenset()
+        return frozenset([*claims.get("roles", []), *str(claims.get("scp", "")).split()])
 
     def try_password(self, tenant_id: str, cloud: Cloud, user_name: str, password: str) -> ProbeResult:
         """Sign in with a password alone (resource owner grant) and say what that tells. No token is kept.

@@ -78,7 +78,7 @@ class Transport:
         Raises Unreachable when nothing was sent, or when a read was not answered; AnswerLost when a change was
         sent and not answered.
         """
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", **call.headers}
         request = self._client.build_request(call.method, base_url + call.path, headers=headers, json=call.body)
         return self._exchange(request, call)
 

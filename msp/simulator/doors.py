@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
-from . import batch, control, graph, methods, signin_page, tokens
+from . import batch, control, graph, hardware_tokens, logs, methods, organisation, partner, signin_page, tokens
 from .answers import Answer, Ids, Refusal, Reply, Request, busy, graph_error
 from .cloud import Cloud
 from .faults import AFTER, BEFORE, STATUS_KINDS, Fault
@@ -17,6 +17,13 @@ from .knobs import Knobs
 from .state import SimTenant, stamp
 
 VERSIONS = ("v1.0", "beta")
+ROOMS: tuple[graph.Room, ...] = (
+    hardware_tokens.answer,
+    methods.answer,
+    organisation.answer,
+    partner.answer,
+    logs.answer,
+)
 JITTER = 0.25
 
 
@@ -153,7 +160,7 @@ class Doors:
             wait = self.cloud.throttle.wait_for(call.grant.client_id, call.tenant.id, limit, at)
             if wait:
                 return busy(call.ids, wait)
-        return graph.answer(call, methods.answer)
+        return graph.answer(call, ROOMS)
 
     def _batch(self, call: Call) -> Answer:
         if call.method != "POST":

@@ -87,16 +87,24 @@ def split_path(path: str) -> tuple[str, ...]:
     return tuple(unquote(part) for part in path.split("/") if part)
 
 
-def answer(call: Call, authentication: Callable[[Call], Answer]) -> Answer:
-    """Judge one call under its tenant's lock. `authentication` answers everything under /users/{id}/authentication."""
+Room = Callable[[Call], Answer | None]
+"""A part of Graph that answers the calls it knows; None for any other. Raises Refusal."""
+
+
+def answer(call: Call, rooms: tuple[Room, ...]) -> Answer:
+    """Judge one call under its tenant's lock, in the first of the rooms that knows it."""
     with call.tenant.lock:
         try:
-            return _route(call, authentication)
+            for room in (*rooms, route):
+                if (found := room(call)) is not None:
+                    return found
+            raise call.unknown_segment(call.parts[-1] if call.parts else "")
         except Refusal as refusal:
             return refusal.answer
 
 
-def _route(call: Call, authentication: Callable[[Call], Answer]) -> Answer:
+def route(call: Call) -> Answer | None:
+    """Users, and what belongs to the directory itself."""
     match [part.lower() for part in call.parts]:
         case ["users"]:
             return _list_users(call)
@@ -104,15 +112,11 @@ def _route(call: Call, authentication: Callable[[Call], Answer]) -> Answer:
             return _one_user(call)
         case ["users", _, "revokesigninsessions" | "microsoft.graph.revokesigninsessions"]:
             return _revoke(call)
-        case ["users", _, "authentication", *_]:
-            return authentication(call)
         case ["organization"]:
             return _organization(call)
         case ["rolemanagement", "directory", "roleassignments"]:
             return _role_assignments(call)
-        case [*_]:
-            raise call.unknown_segment(call.parts[-1] if call.parts else "")
-    raise AssertionError("every path is matched above")
+    return None
 
 
 # Users

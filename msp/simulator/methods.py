@@ -10,8 +10,10 @@ from .graph import Call
 from .state import SimMethod, SimUser, stamp
 
 
-def answer(call: Call) -> Answer:
+def answer(call: Call) -> Answer | None:
     """Judge one call below /users/{id}/authentication."""
+    if [part.lower() for part in call.parts[:1] + call.parts[2:3]] != ["users", "authentication"]:
+        return None
     key, tail = call.parts[1], [part.lower() for part in call.parts[3:]]
     match tail:
         case ["methods"]:

@@ -62,6 +62,7 @@ class SimUser:
     roles: list[str] = field(default_factory=list)
     methods: dict[str, SimMethod] = field(default_factory=dict)
     default: str = ""
+    mfa_state: str = "disabled"
     wrong_passwords: list[str] = field(default_factory=list)
     lockouts: int = 0
     locked_until: dt.datetime | None = None
@@ -110,12 +111,84 @@ class AppRegistration:
 
 
 @dataclass
+class SimToken:
+    """One hardware OATH token of a tenant's inventory. `assigned_to` is a user's id, or "".
+
+    status: available, assigned, activated, failedActivation.
+    """
+
+    id: str
+    serial: str
+    seed: str
+    display_name: str = ""
+    manufacturer: str = "Contoso"
+    model: str = "Hardware Token 1000"
+    interval: int = 30
+    digest: str = "sha1"
+    status: str = "available"
+    assigned_to: str = ""
+
+
+@dataclass
+class SimEvent:
+    """One line of a log: its Graph body, and from when on a reading shows it."""
+
+    body: dict[str, Any]
+    at: dt.datetime
+    visible_at: dt.datetime
+
+
+@dataclass
+class SimRelationship:
+    """One delegated admin relationship, kept in the partner's tenant.
+
+    `grants` are access assignments: {id, group_id, status, roles}. `roles` are role template ids.
+    """
+
+    id: str
+    display_name: str
+    customer_id: str
+    customer_name: str
+    status: str
+    ends_at: dt.datetime
+    created_at: dt.datetime
+    auto_extends: bool = False
+    roles: list[str] = field(default_factory=list)
+    grants: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class SimPolicies:
+    """What a tenant allows. `methods` maps a configuration's id (SoftwareOath ...) to enabled or disabled."""
+
+    security_defaults: bool = True
+    methods: dict[str, str] = field(default_factory=dict)
+    conditional_access: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
 class SimTenant:
-    """One Entra directory. Everything inside is read and changed under `lock`."""
+    """One Entra directory. Everything inside is read and changed under `lock`.
+
+    cloud: global, us_gov_l4, us_gov_l5 or china. condition: "" lives, "suspended" answers no token, "decommissioned"
+    is not found. plans: the service plans in force. federated: domains that sign in elsewhere. groups: id -> ids of
+    the users in it. contracts: {id, customerId, displayName, defaultDomainName} of a partner's tenant.
+    """
 
     id: str
     name: str
     domain: str
+    cloud: str = "global"
+    condition: str = ""
+    plans: list[str] = field(default_factory=list)
+    federated: list[str] = field(default_factory=list)
+    policies: SimPolicies = field(default_factory=SimPolicies)
+    tokens: dict[str, SimToken] = field(default_factory=dict)
+    audits: list[SimEvent] = field(default_factory=list)
+    sign_ins: list[SimEvent] = field(default_factory=list)
+    relationships: dict[str, SimRelationship] = field(default_factory=dict)
+    contracts: list[dict[str, Any]] = field(default_factory=list)
+    groups: dict[str, list[str]] = field(default_factory=dict)
     users: dict[str, SimUser] = field(default_factory=dict)
     ids_by_name: dict[str, str] = field(default_factory=dict)
     sessions: dict[str, SimSession] = field(default_factory=dict)

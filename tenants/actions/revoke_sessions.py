@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from msp.errors import Refused
-from msp.microsoft.ports import Observation
-from tenants.actions.work import Work, refuse, send
+from msp.microsoft.ports import EndSessions, Observation
+from tenants.actions.send import Errand
+from tenants.actions.work import Work
 from tenants.models import Step
 
 
-def revoke_sessions(work: Work, step: Step, look: Observation) -> None:
-    try:
-        send(work, step, look, lambda: work.directory.revoke_sessions(work.account.ref))
-    except Refused as trouble:
-        refuse(work, step, trouble)
+def revoke_sessions(work: Work, step: Step, look: Observation) -> Errand:
+    return Errand(step, EndSessions())

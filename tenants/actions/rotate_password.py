@@ -7,8 +7,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.errors import PasswordRefused, Refused
-from msp.microsoft.ports import Observation
-from tenants.actions.work import Later, Work, block, refuse, send
+from msp.microsoft.ports import Observation, SetPassword
+from tenants.actions.send import Errand
+from tenants.actions.work import Later, Work, block, refuse
 from tenants.models import Secret, SecretVersion, Step
 from tenants.passwords import new_password
 from tenants.plans import StepState
@@ -17,10 +18,10 @@ WHILE_ANOTHER_RUN_READS_BACK = 2.0
 """Seconds. The other run gave the account free only to wait for its change to become visible."""
 
 
-def rotate_password(work: Work, step: Step, look: Observation) -> None:
-    """Store a candidate, send it, write the answer down. A candidate refused by policy is followed by another."""
+def rotate_password(work: Work, step: Step, look: Observation) -> Errand | None:
+    """Store a candidate and have it sent."""
     if look.synced:
-        return block(
+        block(
             work,
             step,
             _(
@@ -28,10 +29,11 @@ def rotate_password(work: Work, step: Step, look: Observation) -> None:
                 "The old password still stands: change it there, then try again."
             ),
         )
+        return None
     if other := _somebody_elses_candidate(work, step):
         if other.steps.filter(status__in=[StepState.PLANNED, StepState.SENDING, StepState.ACCEPTED]).exists():
             raise Later(WHILE_ANOTHER_RUN_READS_BACK)
-        return block(
+        block(
             work,
             step,
             _(
@@ -39,29 +41,22 @@ def rotate_password(work: Work, step: Step, look: Observation) -> None:
                 "Settle that run first, then try again."
             ),
         )
-    while step.status == StepState.PLANNED:
-        _one_try(work, step, look)
-    return None
-
-
-def _one_try(work: Work, step: Step, look: Observation) -> None:
+        return None
     version = step.version or _store_candidate(work, step)
-    password = work.outside.vault.open(bytes(version.sealed), version.place).decode()
-    try:
-        send(
-            work,
-            step,
-            look,
-            lambda: work.directory.set_password(work.account.ref, password),
-            at_intent=lambda: version.advance(SecretVersion.Status.UNVERIFIED),
-            if_not_sent=lambda: version.advance(SecretVersion.Status.CANDIDATE),
-        )
-    except PasswordRefused as trouble:
-        if step.refusals + 1 >= work.outside.patience.candidates:
-            refuse(work, step, trouble, also=lambda: _give_up(version))
-        else:
-            _drop_candidate(work, step, version, trouble)
-    except Refused as trouble:
+    return Errand(
+        step,
+        SetPassword(work.outside.vault.open(bytes(version.sealed), version.place).decode()),
+        at_intent=lambda: version.advance(SecretVersion.Status.UNVERIFIED),
+        if_not_sent=lambda: version.advance(SecretVersion.Status.CANDIDATE),
+        at_refusal=lambda trouble: _refused(work, step, version, trouble),
+    )
+
+
+def _refused(work: Work, step: Step, version: SecretVersion, trouble: Refused) -> None:
+    """A candidate refused by policy is followed by another, some times; any other refusal is final."""
+    if isinstance(trouble, PasswordRefused) and step.refusals + 1 < work.outside.patience.candidates:
+        _drop_candidate(work, step, version, trouble)
+    else:
         refuse(work, step, trouble, also=lambda: _give_up(version))
 
 

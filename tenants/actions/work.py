@@ -1,8 +1,4 @@
-"""What one worker has in hand while it works on one target, and the cycle of one step.
-
-The cycle: record the intent (commit), act, record the answer (commit). The proof comes later, from a reading
-(`settle`). A crash between two commits leaves a question, never a lie.
-"""
+"""What one worker has in hand while it works on one target."""
 
 from __future__ import annotations
 
@@ -13,12 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.utils import timezone
 
-from msp.errors import AnswerLost, NoConnection, NotSent, Refused
+from msp.errors import Refused
 from msp.ledger.record import record
-from msp.microsoft.ports import Answer, Directory, Observation
-from tenants.actions.connection import give_connection_back
+from msp.microsoft.ports import Directory, Observation
 from tenants.actions.lease import HeldLease
 from tenants.models import SharedAccount, Step, Target
 from tenants.plans import StepState
@@ -84,55 +78,6 @@ def _iso(moment: dt.datetime | None) -> str | None:
 
 def nothing_more() -> None:
     """The usual companion of a move: no other row moves with the step."""
-
-
-def send(
-    work: Work,
-    step: Step,
-    look: Observation,
-    call: Callable[[], Answer],
-    *,
-    at_intent: Callable[[], None] = nothing_more,
-    if_not_sent: Callable[[], None] = nothing_more,
-) -> None:
-    """Take a planned step through intent, act and answer.
-
-    `at_intent` and `if_not_sent` move rows that belong to the step, inside its transactions.
-    Afterwards the step is accepted, or still sending when the answer was lost.
-    Raises NotSent and NoConnection (the step is planned again), Refused (the step is still sending: the caller
-    writes the refusal down), LeaseLost.
-    """
-    with work.commit():
-        work.lease.hold()
-        step.advance(StepState.SENDING, sent_at=timezone.now(), was=was_before(look), problem="", looks=0)
-        at_intent()
-        work.record("step.sent", step, method=str(step.method_id or ""))
-        work.reached(f"{step.kind}.intent.uncommitted")
-    work.reached(f"{step.kind}.intent.committed")
-    give_connection_back()
-    try:
-        answer = call()
-    except (NotSent, NoConnection) as trouble:
-        with work.commit():
-            work.lease.hold()
-            step.advance(StepState.PLANNED, problem=str(trouble))
-            if_not_sent()
-            work.record("step.not_sent", step, problem=str(trouble))
-        raise
-    except AnswerLost as lost:
-        with work.commit():
-            work.lease.hold()
-            step.problem = str(lost)
-            step.save(update_fields=["problem"])
-            work.record("step.answer_lost", step, problem=str(lost))
-        return
-    work.reached(f"{step.kind}.call.answered")
-    with work.commit():
-        work.lease.hold()
-        step.advance(StepState.ACCEPTED, accepted_at=timezone.now(), request_ids=[*step.request_ids, answer.request_id])
-        work.record("step.accepted", step, request_id=answer.request_id, already=answer.already)
-        work.reached(f"{step.kind}.answer.uncommitted")
-    work.reached(f"{step.kind}.answer.committed")
 
 
 def refuse(work: Work, step: Step, trouble: Refused, *, also: Callable[[], None] = nothing_more) -> None:

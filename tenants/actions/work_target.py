@@ -26,6 +26,7 @@ from tenants.actions.remove_method import remove_method
 from tenants.actions.reshare import reshare
 from tenants.actions.revoke_sessions import revoke_sessions
 from tenants.actions.rotate_password import rotate_password
+from tenants.actions.send import send
 from tenants.actions.settle import settle
 from tenants.actions.work import Later, Work, block
 from tenants.facts import as_evidence
@@ -108,8 +109,9 @@ def _work_through(work: Work) -> float | None:
         acts = [s for s in steps if s.kind in ACTS and s.status == StepState.PLANNED]
         if not acts:
             return _after_the_acts(work, steps, look)
-        for step in acts:
-            ACT[StepKind(step.kind)](work, step, look)
+        errands = [errand for step in acts if (errand := ACT[StepKind(step.kind)](work, step, look))]
+        if errands:
+            send(work, errands, look)
 
 
 def _look(work: Work) -> Observation:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from msp.errors import DefaultMethodRefused, DirectoryError, NotAllowed, PasswordRefused
-from msp.microsoft import client
+from msp.microsoft import client, graph
 from msp.microsoft.connection import Connection
 from msp.microsoft.methods import PLACES, PREFERENCES, delete_path, observed
 from msp.microsoft.ports import AccountRef, Directory, MethodKind, ObservedMethod
@@ -47,7 +47,7 @@ def wire() -> Wire:
 
 @pytest.fixture
 def directory(wire: Wire) -> Directory:
-    return client.graph_directories(Connection("client-1", client_secret="s"), wire=wire)(ACCOUNT.tenant_id, "global")
+    return graph.graph_directories(Connection("client-1", client_secret="s"), wire=wire)(ACCOUNT.tenant_id, "global")
 
 
 def template(path: str) -> tuple[str, str]:

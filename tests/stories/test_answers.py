@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from msp.microsoft.client import graph_directories
+from msp.microsoft.graph import graph_directories
 from tenants.actions import rotate_password as rotating
 from tenants.actions.mend import retry_target, waive_step
 from tenants.models import Finding, Run, SharedAccount, Target, Tenant

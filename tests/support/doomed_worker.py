@@ -18,7 +18,7 @@ import django
 
 django.setup()
 
-from msp.microsoft.client import graph_directories  # noqa: E402 - models need Django first
+from msp.microsoft.graph import graph_directories  # noqa: E402 - models need Django first
 from msp.microsoft.connection import Connection  # noqa: E402
 from msp.outside import Outside  # noqa: E402
 from msp.vault.database import Vault  # noqa: E402
