@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
+from msp.microsoft.methods import PHONE_IDS
 from technicians.models import Assignment, Authenticator, Reveal, Technician
 from technicians.plans import HeldMethod, Holding, Remaining
 from tenants.models import Method, SecretVersion, SharedAccount
@@ -82,7 +83,13 @@ def _mine(technician: Technician, ids: list[Any]) -> defaultdict[Any, list[HeldM
     for authenticator in bound.select_related("method").order_by("bound_from"):
         method = authenticator.method
         mine[method.account_id].append(
-            HeldMethod(method.pk, method.get_kind_display(), authenticator.label or method.label, method.first_seen_at)
+            HeldMethod(
+                method.pk,
+                method.get_kind_display(),
+                authenticator.label or method.label,
+                method.first_seen_at,
+                goes_last=PHONE_IDS.get(method.directory_id) == "mobile",
+            )
         )
     return mine
 

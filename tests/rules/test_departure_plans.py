@@ -25,6 +25,13 @@ class WhenSomebodyLeaves:
         plan = plan_departure([holding("a"), holding("b", "fabrikam")])
         assert (plan.tenants, plan.methods_to_go, plan.passwords_to_rotate, plan.held_back) == (2, 2, 2, 0)
 
+    def test_her_mobile_phone_goes_after_her_alternate_one_which_cannot_exist_without_it(self):
+        mobile = HeldMethod("mobile", "phone", "mobile +1", SINCE, goes_last=True)
+        alternate = HeldMethod("alternate", "phone", "alternateMobile +1", SINCE)
+        (account,) = plan_departure([holding("a", methods=(mobile, alternate))]).accounts
+        removed = [step.method_id for step in account.steps if step.kind == StepKind.REMOVE_METHOD]
+        assert removed == ["alternate", "mobile"]
+
     def test_an_account_without_a_method_of_the_leaver_is_rotated_all_the_same(self):
         [account] = plan_departure([holding("a", methods=())]).accounts
         assert account.rotates and account.removals == []

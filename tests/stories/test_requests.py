@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from msp.microsoft.ports import MethodKind
+from technicians.actions.bind_authenticator import bind_authenticator
+from technicians.models import Authenticator
+from tenants.actions.observe_account import observe_account
 from tenants.plans import RunState, StepKind, StepState
 from tests.support.world import World
 
@@ -110,3 +113,41 @@ class WhenOneActOfSeveralFails(Scene):
     def _all_but(self, start: str) -> list[str]:
         consent = self.world.cloud.tenant(self.tenant_id).consents[self.world.connection.client_id]
         return [permission for permission in consent.permissions if not permission.startswith(start)]
+
+
+class WhenSheHasTwoPhonesOnTheAccount(Scene):
+    def test_the_alternate_one_goes_before_the_mobile_one_in_the_same_request(self):
+        for phone, number in (("mobile", "+1 5555550101"), ("alternateMobile", "+1 5555550102")):
+            made = self.world.cloud.register(
+                self.tenant_id, self.account.object_id, "phone", phoneType=phone, phoneNumber=number
+            )
+            observe_account(self.account, outside=self.world.outside)
+            method = self.account.methods.present().get(directory_id=made.id)
+            bind_authenticator(method, self.ana, by=self.world.owner, proof=Authenticator.Proof.IMPORTED)
+        run = self.offboard()
+        assert self.world.state(run) == RunState.CLEAN_SO_FAR
+        assert self.requests() == ["/beta/$batch", "/v1.0/$batch", "/beta/$batch"]
+
+
+class WhenTheUserIsNotWhoItWas(Scene):
+    def test_a_renamed_one_goes_on_under_its_new_name(self):
+        user = self.world.cloud.user(self.tenant_id, self.account.object_id)
+        tenant = self.world.cloud.tenant(self.tenant_id)
+        tenant.ids_by_name[f"renamed@{tenant.domain}"] = tenant.ids_by_name.pop(user.upn)
+        user.upn = f"renamed@{tenant.domain}"
+        run = self.offboard()
+        assert self.world.state(run) == RunState.CLEAN_SO_FAR
+        self.account.refresh_from_db()
+        assert self.account.user_principal_name == user.upn
+
+    def test_one_made_anew_under_the_old_name_is_left_alone_and_a_person_is_told(self):
+        tenant = self.world.cloud.tenant(self.tenant_id)
+        old = self.world.cloud.user(self.tenant_id, self.account.object_id)
+        del tenant.users[old.id], tenant.ids_by_name[old.upn]
+        new = self.world.cloud.add_user(self.tenant_id, old.upn, password="Somebody-Elses-1!")
+        run = self.offboard()
+        assert self.world.state(run) == RunState.NEEDS_ATTENTION
+        step = self.world.step(run, StepKind.ROTATE_PASSWORD)
+        assert step.status == StepState.BLOCKED
+        assert "different object" in step.problem
+        assert new.password == "Somebody-Elses-1!"
