@@ -47,19 +47,13 @@ def observe_account(account: SharedAccount, *, outside: Outside) -> Observation:
 def write_down(account: SharedAccount, look: Observation) -> None:
     """Bring the account's facts and methods to what was read; record what appeared and what is gone."""
     # One writer at a time, so that two readings cannot both insert the same new method.
-    SharedAccount.objects.select_for_update().get(pk=account.pk)
+    SharedAccount.objects.select_for_update().only("pk").get(pk=account.pk)
     _write_facts(account, look)
     present = {(m.directory_id, m.kind): m for m in account.methods.present()}
     seen = {(m.directory_id, str(m.kind)): m for m in look.methods}
-    for key, method in present.items():
-        if key in seen:
-            method.last_seen_at, method.label = look.read_at, seen[key].label
-            method.save(update_fields=["last_seen_at", "label"])
-        else:
-            method.removed_at = look.read_at
-            method.save(update_fields=["removed_at"])
-            resolve_findings(account, method=method)
-            _record("method.gone", account, method)
+    _seen_again([(method, seen[key]) for key, method in present.items() if key in seen], look.read_at)
+    for key in present.keys() - seen.keys():
+        _gone(account, present[key], look.read_at)
     for key in seen.keys() - present.keys():
         _appeared(account, seen[key], look.read_at)
     flag_methods(account)
@@ -74,13 +68,28 @@ def _write_facts(account: SharedAccount, look: Observation) -> None:
     account.sessions_valid_from = look.sessions_valid_from
     account.observed_at = look.read_at
     account.save()
-    resolve_findings(account, kind=Finding.Kind.ACCOUNT_MISSING)
     tenant = account.tenant
     tenant.observed_at, tenant.connection_problem = look.read_at, ""
     tenant.save(update_fields=["observed_at", "connection_problem"])
-    Finding.objects.filter(tenant=tenant, kind=Finding.Kind.NO_CONNECTION).exclude(
-        status=Finding.Status.RESOLVED
-    ).update(status=Finding.Status.RESOLVED)
+    # The tenant answered and knows the account, so what said otherwise is over.
+    Finding.objects.filter(
+        Q(account=account, kind=Finding.Kind.ACCOUNT_MISSING) | Q(tenant=tenant, kind=Finding.Kind.NO_CONNECTION)
+    ).exclude(status=Finding.Status.RESOLVED).update(status=Finding.Status.RESOLVED, changed_at=look.read_at)
+
+
+def _seen_again(pairs: list[tuple[Method, ObservedMethod]], at: dt.datetime) -> None:
+    Method.objects.filter(pk__in=[method.pk for method, _seen in pairs]).update(last_seen_at=at)
+    for method, seen in pairs:
+        if method.label != seen.label:
+            method.label = seen.label
+            method.save(update_fields=["label"])
+
+
+def _gone(account: SharedAccount, method: Method, at: dt.datetime) -> None:
+    method.removed_at = at
+    method.save(update_fields=["removed_at"])
+    resolve_findings(account, method=method)
+    _record("method.gone", account, method)
 
 
 def _appeared(account: SharedAccount, seen: ObservedMethod, at: dt.datetime) -> None:
