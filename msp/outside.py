@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
+from msp.errors import NoConnection
 from msp.microsoft.connection import Connection
-from msp.microsoft.graph import graph_directories
-from msp.microsoft.ports import DirectoryFor
+from msp.microsoft.graph import Graph
+from msp.microsoft.partner_ports import Partner
+from msp.microsoft.ports import Access, DirectoryFor
+from msp.microsoft.tenant_ports import TenantReader
 from msp.vault.database import Vault
+from msp.vault.kept import PARTNER_REFRESH_TOKEN, Kept
 from msp.vault.keys import RootKeys
 from technicians.queries import ways_in_of_those_who_stay
 from tenants.plans import Patience
@@ -23,22 +27,40 @@ def _passes(_name: str) -> None:
     """A milestone of a step was reached. Only tests that stop a worker at one of them give another function."""
 
 
+def _reads_no_tenant(tenant_id: str, _cloud_name: str, _access: Access, /) -> TenantReader:
+    raise NoConnection(
+        f"This process has no way to read tenant {tenant_id} as a whole; nothing was sent. Check it from the pages or "
+        "with `python3 manage.py check_tenant`.",
+        code="no_reader",
+    )
+
+
 @dataclass(frozen=True)
 class Outside:
-    """What lies outside an action: directories, the vault, who stays on an account, and how long to wait."""
+    """What lies outside an action: directories, the vault, who stays on an account, and how long to wait.
+
+    `reader_for` gives a tenant as a whole, by its `way`. `partner` gives the reseller's own
+    partner tenant; None for a reseller that does not come by delegated administration.
+    """
 
     directory_for: DirectoryFor
     vault: Vault
     ways_in: Callable[[UUID], set[Any]] = ways_in_of_those_who_stay
     patience: Patience = field(default_factory=Patience)
     reached: Callable[[str], None] = _passes
+    reader_for: Callable[[str, str, Access], TenantReader] = _reads_no_tenant
+    partner: Callable[[], Partner] | None = None
 
 
 @cache
 def outside() -> Outside:
     """The bundle of this process: one transport, one token store, one vault for all its threads."""
+    vault = Vault(RootKeys(settings.KEY_DIRECTORY))
+    graph = Graph(Connection(**settings.MICROSOFT), keeper=Kept(vault, PARTNER_REFRESH_TOKEN))
     return Outside(
-        directory_for=graph_directories(Connection(**settings.MICROSOFT)),
-        vault=Vault(RootKeys(settings.KEY_DIRECTORY)),
+        directory_for=graph.directory,
+        reader_for=graph.reader,
+        partner=partial(graph.partner, settings.PARTNER_TENANT, "global") if settings.PARTNER_TENANT else None,
+        vault=vault,
         patience=Patience(second_look=settings.SECOND_LOOK_MINUTES * 60),
     )

@@ -178,12 +178,19 @@ MICROSOFT: dict[str, Any] = {
     "client_id": env.text("LATCHKEY_CLIENT_ID"),
     "client_certificate": env.text("LATCHKEY_CLIENT_CERTIFICATE"),
     "client_secret": env.text("LATCHKEY_CLIENT_SECRET"),
+    "client_key": env.text("LATCHKEY_CLIENT_KEY"),
+    "client_key_token_file": env.text("LATCHKEY_CLIENT_KEY_TOKEN_FILE"),
+    "client_key_ca_bundle": env.text("LATCHKEY_CLIENT_KEY_CA_BUNDLE"),
     "login_url": env.text("LATCHKEY_LOGIN_URL"),
     "graph_url": env.text("LATCHKEY_GRAPH_URL"),
     "ca_bundle": env.text("LATCHKEY_CA_BUNDLE"),
+    "https_proxy": env.text("LATCHKEY_HTTPS_PROXY"),
     "timeout_seconds": env.number("LATCHKEY_GRAPH_TIMEOUT_SECONDS", 65),
     "sign_in_probe": env.switch("LATCHKEY_SIGN_IN_PROBE", False),
+    "method_calls_per_10_s": env.number("LATCHKEY_METHOD_CALLS_PER_10_S", 5),
 }
+# The reseller's own tenant at Microsoft; empty for one that does not come by delegated administration.
+PARTNER_TENANT = env.text("LATCHKEY_PARTNER_TENANT")
 KEY_DIRECTORY = LATCHKEY_HOME / "keys"
 
 LEASE_SECONDS = env.number("LATCHKEY_LEASE_SECONDS", 180)

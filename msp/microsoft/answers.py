@@ -64,6 +64,20 @@ class Reply:
     def said_yes(self) -> bool:
         return 200 <= self.status < 300
 
+    @property
+    def throttle_percentage(self) -> float:
+        """How much of a limit is used up, as a fraction; told from 0.8 to 1.8 ("throttling limits"), else 0."""
+        try:
+            said = float(self.headers.get("x-ms-throttle-limit-percentage", ""))
+        except ValueError:
+            return 0.0
+        return said if math.isfinite(said) else 0.0
+
+    @property
+    def diagnostic(self) -> str:
+        """Which of Microsoft's machines answered; their support asks for it ("best practices")."""
+        return _clean(self.headers.get("x-ms-ags-diagnostic"), "")
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -87,18 +101,18 @@ def fault_in(reply: Reply, secret: str = "") -> Fault:
 
 
 def patience(reply: Reply) -> float:
-    """Seconds that Retry-After asks for, as a number or a date; between 1 and 3600, 10 when it says nothing."""
+    """Seconds that Retry-After asks for, as a number or a date; between 1 and 3600, 10 when it says nothing.
+
+    A date is compared with the time of the same answer, so that a wrong clock here does not matter.
+    """
     text = reply.headers.get("retry-after", "").strip()
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            until = parsedate_to_datetime(text)
-        except ValueError:
+        until = _moment(text)
+        if until is None:
             return PATIENCE
-        if until.tzinfo is None:
-            until = until.replace(tzinfo=dt.UTC)
-        seconds = (until - reply.answered_at).total_seconds()
+        seconds = (until - (_moment(reply.headers.get("date", "")) or reply.answered_at)).total_seconds()
     return min(max(seconds, 1.0), MOST_PATIENCE) if math.isfinite(seconds) else PATIENCE
 
 
@@ -164,6 +178,15 @@ def _trouble(reply: Reply, call: Call, said: str, marks: Mapping[str, str]) -> D
         retry_after=wait,
         **marks,
     )
+
+
+def _moment(text: str) -> dt.datetime | None:
+    """The moment that an HTTP date names; None for anything else."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
 def _clean(text: object, secret: str) -> str:

@@ -29,6 +29,7 @@ from msp.errors import (
     CannotRemove,
     DifferentObject,
     DirectoryError,
+    GuestRefused,
     NoConnection,
     NotInThisCloud,
     NotSent,
@@ -183,12 +184,19 @@ class GraphDirectory:
     def _call_of(self, account: AccountRef, act: Act) -> Call:
         match act:
             case SetPassword(password):
-                return self._line.about(
+                call = self._line.about(
                     "PATCH", f"/v1.0{user_path(account.key)}", "changing the password of", account,
                     stands="The old password still works.", needs=TO_ROTATE, changes=True,
                     body={"passwordProfile": {"password": password, "forceChangePasswordNextSignIn": False}},
                     secret=password,
                 )  # fmt: skip
+                if account.guest:
+                    raise GuestRefused(
+                        f"Nothing was sent for {call.doing}: the account is a guest, whose password belongs to its home "
+                        f"directory. {call.stands} Make a member account for shared use.",
+                        code="guest",
+                    )
+                return call
             case RemoveMethod(method):
                 return self._removal(account, method)
             case EndSessions():

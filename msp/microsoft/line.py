@@ -12,8 +12,10 @@ from typing import Any
 from msp.errors import NotInThisCloud, Unreachable
 from msp.microsoft.answers import Call, Reply, no
 from msp.microsoft.batch import opened
+from msp.microsoft.breaker import CircuitBreaker
+from msp.microsoft.budget import Budget
 from msp.microsoft.clouds import Ability, Cloud
-from msp.microsoft.ports import AccountRef, Answer
+from msp.microsoft.ports import Access, AccountRef, Answer
 from msp.microsoft.tokens import TokenStore
 from msp.microsoft.transport import Transport
 
@@ -30,13 +32,19 @@ def any_token_refused(reply: Reply) -> bool:
 
 
 class Line:
-    """The way to one tenant."""
+    """The way to one tenant. `budget` and `breaker` are those of the whole process."""
 
-    def __init__(self, tenant_id: str, cloud: Cloud, tokens: TokenStore, transport: Transport) -> None:
+    def __init__(
+        self, tenant_id: str, cloud: Cloud, tokens: TokenStore, transport: Transport, *,
+        budget: Budget, breaker: CircuitBreaker, access: Access = Access.APPLICATION,
+    ) -> None:  # fmt: skip
         self.tenant_id = tenant_id
         self.cloud = cloud
         self.tokens = tokens
+        self.access = access
         self._transport = transport
+        self._budget = budget
+        self._breaker = breaker
 
     def about(
         self, method: str, path: str, doing: str, account: AccountRef, *, stands: str, needs: str,
@@ -63,21 +71,30 @@ class Line:
             )
 
     def send(self, call: Call, refused: Callable[[Reply], bool] = token_refused) -> Reply:
-        """Send with a token, and once more with a new one when Microsoft refuses it (a refusal has no effect)."""
-        token = self.tokens.token(self.tenant_id, self.cloud)
-        reply = self._transport.ask_graph(self.cloud.graph_url, call, token)
-        if not refused(reply):
+        """Send with a token, and once more with a new one when Microsoft refuses it (a refusal has no effect).
+
+        Raises Busy before anything is sent where it would be more than this tenant's share, and Unreachable while
+        the tenant is left alone after failures.
+        """
+        with self._breaker.watching(self.tenant_id, call) as answered:
+            self._budget.take(self.tenant_id, call)
+            token = self.tokens.token(self.tenant_id, self.cloud, self.access)
+            reply = self._transport.ask_graph(self.cloud.graph_url, call, token)
+            if refused(reply):
+                token = self.tokens.renewed(self.tenant_id, self.cloud, token, self.access)
+                reply = self._transport.ask_graph(self.cloud.graph_url, call, token)
+            self._budget.learn(self.tenant_id, call, reply)
+            answered(reply)
             return reply
-        token = self.tokens.renewed(self.tenant_id, self.cloud, token)
-        return self._transport.ask_graph(self.cloud.graph_url, call, token)
 
     def renew_token(self) -> None:
         """Fetch a new token after a part of a batch was refused for the old one."""
-        self.tokens.renewed(self.tenant_id, self.cloud, self.tokens.token(self.tenant_id, self.cloud))
+        held = self.tokens.token(self.tenant_id, self.cloud, self.access)
+        self.tokens.renewed(self.tenant_id, self.cloud, held, self.access)
 
     def may(self, permission: str) -> bool:
         """Whether our token carries a permission."""
-        return permission in self.tokens.permissions(self.tenant_id, self.cloud)
+        return permission in self.tokens.permissions(self.tenant_id, self.cloud, self.access)
 
     def read(self, call: Call, wanted: str = "") -> Mapping[str, Any]:
         """The body of one read. Raises what its status means, or Unreachable when `wanted` is not in it."""

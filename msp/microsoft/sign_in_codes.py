@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from msp.errors import Busy, DirectoryError, NoConnection
@@ -14,32 +15,106 @@ from msp.microsoft.ports import ProbeResult
 
 PLAIN_WORD = re.compile(r"[a-z_]{1,40}|[0-9a-f-]{36}")
 TRANSIENT_SECONDS = 30.0
-TRANSIENT = frozenset({90055, 90033, 90024, 50196})
 
 CONSENT = "Have an administrator of that tenant open the consent link of the app, then try again."
 CREDENTIAL = "Compare the app's credential here with the one on its registration at Microsoft, then try again."
+SIGN_IN_AGAIN = (
+    "Sign in again as the partner's user, with a second factor, and store the new refresh token: "
+    "python3 manage.py partner_token."
+)
+SECOND_FACTOR = f"The sign-in asks for a second factor, which only a person can give. {SIGN_IN_AGAIN}"
 
-WHAT_TO_DO = {
-    90002: "There is no such tenant in this cloud. Compare its id and its cloud with the customer's entry.",
-    700016: f"The app is not known in that tenant. {CONSENT}",
-    65001: f"Nobody has consented to the app there. {CONSENT}",
-    7000112: "The app is disabled in that tenant. Have its administrator enable it again.",
-    7000215: f"The client secret is wrong. {CREDENTIAL}",
-    7000222: "The client secret has expired. Make a new one, or better a certificate, and store it here.",
-    700027: f"The certificate is not one that Microsoft knows for the app. {CREDENTIAL}",
-    7000218: "The app has no credential here. Set LATCHKEY_CLIENT_CERTIFICATE.",
-    700025: "The app is registered as a public client. Register it as a web application with a certificate.",
-    90099: "The app is not authorised for delegated administration. Have it consented through Partner Center.",
-    530034: "Microsoft holds back the partner's own account for risk. Clear the risk in the partner's tenant first.",
-    53003: "A Conditional Access policy of that tenant blocks the app. Have the app excluded from it.",
+
+@dataclass(frozen=True)
+class Meaning:
+    """What one number tells: what to do when it came instead of a token, whether it passes by itself, and what it
+    says about a password that was tried.
+    """
+
+    what_to_do: str
+    passes: bool = False
+    password: ProbeResult = ProbeResult.INCONCLUSIVE
+
+
+def _accepted(what_to_do: str) -> Meaning:
+    """A number that is only reached with the right password: something more is asked for.
+
+    Assumption: the password is judged before the second factor is asked for; every published use reads them so.
+    """
+    return Meaning(what_to_do, password=ProbeResult.PASSWORD_ACCEPTED)
+
+
+PASSES = Meaning("It passes by itself.", passes=True)
+
+MEANINGS = {
+    # The user and the password
+    50126: Meaning(
+        "User name or password is wrong. Store the account's password anew.", password=ProbeResult.PASSWORD_REFUSED
+    ),
+    50034: Meaning("There is no such user in that tenant. Compare user name and tenant with the customer's entry."),
+    50053: Meaning("The account is locked after wrong passwords, or our address is blocked. Wait before trying again."),
+    50055: _accepted("The password has expired. Change it at the sign-in page, then store the new one here."),
+    50056: Meaning("The user has no password in that directory. Set one there, or look where it is kept."),
+    50057: Meaning("The user is disabled. Have an administrator of that tenant enable it again."),
+    50076: _accepted(SECOND_FACTOR),
+    50079: _accepted(f"The user must register a second factor first. Do that at the sign-in page. {SIGN_IN_AGAIN}"),
+    50074: _accepted(SECOND_FACTOR),
+    50072: _accepted(f"The user must register a second factor first. Do that at the sign-in page. {SIGN_IN_AGAIN}"),
+    50078: _accepted(f"The second factor was given too long ago. {SIGN_IN_AGAIN}"),
+    50158: _accepted(
+        f"Another provider's second factor is asked for, which only a person can give there. {SIGN_IN_AGAIN}"
+    ),
+    53003: Meaning("A Conditional Access policy of that tenant blocks the app. Have the app excluded from it."),
+    530035: Meaning(
+        "The tenant's security defaults block this way to sign in. Have the app come by certificate and consent, or "
+        "replace the security defaults by a Conditional Access policy that lets it in."
+    ),
+    # The partner's sign-in
+    50133: Meaning(f"The partner user's password was changed, which ended the sign-in. {SIGN_IN_AGAIN}"),
+    50173: Meaning(f"The partner user's sign-in was revoked, or its password changed. {SIGN_IN_AGAIN}"),
+    70008: Meaning(f"The partner's refresh token has expired. {SIGN_IN_AGAIN}"),
+    700082: Meaning(f"The partner's refresh token was not used for too long and has expired. {SIGN_IN_AGAIN}"),
+    65001: Meaning(
+        f"Nobody has consented to the app there. {CONSENT} For access as the partner, have the app consented through "
+        "Partner Center, and look whether the relationship (GDAP) still gives the partner user's group a role there."
+    ),
+    90099: Meaning(
+        "The app is not authorised for delegated administration in that tenant. Have it consented through Partner "
+        "Center, then try again."
+    ),
+    530034: Meaning(
+        "Microsoft holds back the partner's own user for risk. Clear the risk in the partner's tenant first, then "
+        "sign in again."
+    ),
+    # The app and its credential
+    700016: Meaning(f"The app is not known in that tenant. {CONSENT}"),
+    7000112: Meaning("The app is disabled in that tenant. Have its administrator enable it again."),
+    7000215: Meaning(f"The client secret is wrong. {CREDENTIAL}"),
+    7000222: Meaning("The client secret has expired. Make a new one, or better a certificate, and store it here."),
+    700027: Meaning(f"The certificate is not one that Microsoft knows for the app. {CREDENTIAL}"),
+    7000218: Meaning(
+        "The app came without a credential, and is no public client. Set LATCHKEY_CLIENT_CERTIFICATE, or allow public "
+        "client flows on its registration."
+    ),
+    700025: Meaning("The app is registered as a public client. Register it as a web application with a certificate."),
+    # The request
+    90002: Meaning("There is no such tenant in this cloud. Compare its id and its cloud with the customer's entry."),
+    9001023: Meaning(
+        "This can only be asked at the tenant's own address. Give the customer's entry a tenant id instead of common, "
+        "organizations or consumers."
+    ),
+    900144: Meaning(
+        "Our request lacked a part, which is a fault of Latchkey. Check LATCHKEY_CLIENT_ID, then report it with the "
+        "request id."
+    ),
+    # The service
+    90055: PASSES,
+    90033: PASSES,
+    90024: PASSES,
+    50196: PASSES,
 }
 
-PASSWORD_ACCEPTED = frozenset({50076, 50079, 50074, 50072, 50158, 50055})
-"""Codes that are only reached with the right password: a second factor, an enrolment or a new password is asked.
-
-Assumption: the password is judged before the second factor is asked for; every published use reads them so.
-"""
-PASSWORD_REFUSED = frozenset({50126})
+UNKNOWN = Meaning("Look the code up at Microsoft, mend the app or its consent, then try again.")
 
 
 def codes_in(body: Mapping[str, Any]) -> list[int]:
@@ -53,12 +128,13 @@ def _plain(word: object) -> str:
 
 
 def no_token(body: Mapping[str, Any], tenant_id: str) -> DirectoryError:
-    """The error for an answer of the token endpoint that holds no token."""
+    """The error for an answer of the token endpoint that holds no token: Busy when it passes, else NoConnection."""
     codes = codes_in(body)
-    code = next((known for known in codes if known in WHAT_TO_DO or known in TRANSIENT), codes[0] if codes else None)
+    code = next((known for known in codes if known in MEANINGS), codes[0] if codes else 0)
     name = f"AADSTS{code}" if code else _plain(body.get("error")) or "no code"
     request_id = _plain(body.get("trace_id"))
-    if code in TRANSIENT or (code is None and body.get("error") == "temporarily_unavailable"):
+    meaning = MEANINGS.get(code, UNKNOWN)
+    if meaning.passes or (not code and body.get("error") == "temporarily_unavailable"):
         return Busy(
             f"Microsoft's sign-in service cannot serve tenant {tenant_id} right now ({name}). Nothing was changed "
             f"there. It is tried again in {TRANSIENT_SECONDS:.0f} s.",
@@ -66,9 +142,8 @@ def no_token(body: Mapping[str, Any], tenant_id: str) -> DirectoryError:
             code=name,
             request_id=request_id,
         )
-    advice = WHAT_TO_DO.get(code or 0, "Look the code up at Microsoft, mend the app or its consent, then try again.")
     return NoConnection(
-        f"Tenant {tenant_id} does not let the app in ({name}). Nothing was changed there. {advice}",
+        f"Tenant {tenant_id} does not let us in ({name}). Nothing was changed there. {meaning.what_to_do}",
         code=name,
         request_id=request_id,
     )
@@ -78,9 +153,8 @@ def judged(status: int, body: Mapping[str, Any]) -> ProbeResult:
     """What the answer to a sign-in with a password alone says about that password."""
     if status == 200 and body.get("access_token"):
         return ProbeResult.PASSWORD_ACCEPTED
-    codes = set(codes_in(body))
-    if codes & PASSWORD_REFUSED:
-        return ProbeResult.PASSWORD_REFUSED
-    if codes & PASSWORD_ACCEPTED:
-        return ProbeResult.PASSWORD_ACCEPTED
+    told = {MEANINGS.get(code, UNKNOWN).password for code in codes_in(body)}
+    for result in (ProbeResult.PASSWORD_REFUSED, ProbeResult.PASSWORD_ACCEPTED):
+        if result in told:
+            return result
     return ProbeResult.INCONCLUSIVE

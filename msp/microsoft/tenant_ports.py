@@ -100,7 +100,10 @@ class Registration:
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """One event of the directory's own log. `targets` are object ids."""
+    """One event of the directory's own log. `targets` are object ids.
+
+    `by` is a user's or an app's name, `by_id` the object id of that user or of that app's service principal.
+    """
 
     event_id: str
     at: dt.datetime
@@ -110,11 +113,15 @@ class AuditEvent:
     by: str
     targets: tuple[str, ...]
     correlation_id: str = ""
+    by_id: str = ""
 
 
 @dataclass(frozen=True)
 class SignInEvent:
-    """One sign-in. `error` is an AADSTS number, 0 for success; `factors` are what was used, in Microsoft's words."""
+    """One sign-in. `error` is an AADSTS number, 0 for success, -1 when Microsoft named none.
+
+    `factors` are what was used, in Microsoft's words, with a device's name in brackets where it is known.
+    """
 
     event_id: str
     at: dt.datetime
@@ -133,13 +140,14 @@ class SignInEvent:
 
 @dataclass(frozen=True)
 class Cursor:
-    """How far a log was read. `seen` are the ids of the events inside the overlap, so that none counts twice.
+    """How far a log was read. `seen` are the events inside the overlap (id -> when), so that none counts twice.
 
-    Events come late and out of order, so the next reading begins `overlap` before the newest event of the last.
+    Events come late and out of order, so the next reading begins some minutes before `newest` (see `logs.py`). The
+    first one of all starts from `Cursor(newest=...)`.
     """
 
     newest: dt.datetime
-    seen: frozenset[str] = field(default_factory=frozenset)
+    seen: Mapping[str, dt.datetime] = field(default_factory=dict)
 
 
 class TenantReader(Protocol):

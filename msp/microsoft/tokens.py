@@ -1,4 +1,7 @@
-"""Tokens for each tenant, by MSAL: asked for once, kept in memory, renewed when Microsoft stops taking them."""
+"""Tokens for each tenant: asked for once, kept in memory, renewed when Microsoft stops taking them.
+
+The app's own come by MSAL, the partner's by a refresh token. Neither is ever written anywhere.
+"""
 
 from __future__ import annotations
 
@@ -6,63 +9,79 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msal
-from msal.oauth2cli.assertion import JwtAssertionCreator
 
 from msp.errors import Busy, NoConnection, Unreachable
 from msp.microsoft.answers import Reply, patience
 from msp.microsoft.clouds import Cloud
-from msp.microsoft.connection import Connection, read_certificate
-from msp.microsoft.ports import ProbeResult
+from msp.microsoft.connection import Connection
+from msp.microsoft.partner_sign_in import PartnerSignIn, RefreshTokenKeeper
+from msp.microsoft.ports import Access, ProbeResult
 from msp.microsoft.sign_in_codes import judged, no_token
+from msp.microsoft.signing import AssertionSigner, client_assertion, way_to_sign
 from msp.microsoft.transport import Transport
 
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-ASSERTION_SECONDS = 300
+RENEWED_BEFORE_SECONDS = 300.0
+"""A partner's token is renewed so long before its end, as MSAL does it with the app's own."""
 
 
 class TokenStore:
-    """The app's tokens, one per tenant and cloud. Safe to use from any thread; one tenant never waits for another."""
+    """Our tokens, one per tenant, cloud and access. Safe to use from any thread; one tenant never waits for another.
 
-    def __init__(self, connection: Connection, transport: Transport) -> None:
+    All belong to the one credential of the connection. `keeper` keeps the partner's refresh token; `sign` gives the
+    signer of the app's certificate (found by the connection's settings when it is not given).
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        transport: Transport,
+        *,
+        keeper: RefreshTokenKeeper | None = None,
+        sign: Callable[[], AssertionSigner] | None = None,
+    ) -> None:
         self._connection = connection
         self._transport = transport
+        self._signer = sign or way_to_sign(connection)
+        self._partner = PartnerSignIn(connection.client_id, keeper)
         self._guard = threading.Lock()
-        self._doors: dict[tuple[str, str], _Door] = {}
+        self._doors: dict[tuple[str, str, Access], _Door] = {}
 
-    def token(self, tenant_id: str, cloud: Cloud) -> str:
+    def token(self, tenant_id: str, cloud: Cloud, access: Access = Access.APPLICATION) -> str:
         """A token that should be good now, from memory when there is one.
 
         Raises NoConnection (a person must mend the app, its credential or its consent), Busy or Unreachable.
         """
-        door = self._door(tenant_id, cloud)
+        door = self._door(tenant_id, cloud, access)
         with door.lock:
-            door.held = self._acquire(door, tenant_id, cloud)
+            door.held = self._acquire(door, tenant_id, cloud, access)
             return door.held
 
-    def renewed(self, tenant_id: str, cloud: Cloud, refused: str) -> str:
+    def renewed(self, tenant_id: str, cloud: Cloud, refused: str, access: Access = Access.APPLICATION) -> str:
         """A token other than the one that Microsoft just refused."""
-        door = self._door(tenant_id, cloud)
+        door = self._door(tenant_id, cloud, access)
         with door.lock:
             # Several threads may be refused at once; only the first of them has to fetch a new one.
             if door.held == refused:
-                door.app = None
-            door.held = self._acquire(door, tenant_id, cloud)
+                door.app, door.good_until = None, 0.0
+            door.held = self._acquire(door, tenant_id, cloud, access)
             return door.held
 
-    def permissions(self, tenant_id: str, cloud: Cloud) -> frozenset[str]:
+    def permissions(self, tenant_id: str, cloud: Cloud, access: Access = Access.APPLICATION) -> frozenset[str]:
         """What our token carries: application permissions, or scopes of a delegated one.
 
         Assumption: the claims are called `roles` and `scp`. Nothing is granted by what is read here; it only tells
         which of two reasons a refusal had.
         """
         try:
-            payload = self.token(tenant_id, cloud).split(".")[1]
+            payload = self.token(tenant_id, cloud, access).split(".")[1]
             claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         except (IndexError, ValueError):
             return frozenset()
@@ -85,11 +104,14 @@ class TokenStore:
         reply = self._login(url, form | self._proof(url), {}, tenant_id)
         return judged(reply.status, reply.body or {})
 
-    def _door(self, tenant_id: str, cloud: Cloud) -> _Door:
+    def _door(self, tenant_id: str, cloud: Cloud, access: Access) -> _Door:
         with self._guard:
-            return self._doors.setdefault((tenant_id, cloud.name), _Door())
+            return self._doors.setdefault((tenant_id, cloud.name, access), _Door())
 
-    def _acquire(self, door: _Door, tenant_id: str, cloud: Cloud) -> str:
+    def _acquire(self, door: _Door, tenant_id: str, cloud: Cloud, access: Access) -> str:
+        _demand_tenant(tenant_id)
+        if access is Access.PARTNER:
+            return self._by_the_partner(door, tenant_id, cloud)
         if door.app is None:
             door.app = self._application(tenant_id, cloud)
         answer = door.app.acquire_token_for_client([cloud.scope])
@@ -99,40 +121,40 @@ class TokenStore:
             raise no_token(answer, tenant_id)
         return str(answer["access_token"])
 
+    def _by_the_partner(self, door: _Door, tenant_id: str, cloud: Cloud) -> str:
+        if time.monotonic() < door.good_until:
+            return door.held
+        granted = self._partner.redeem(tenant_id, cloud, self._proof(cloud.token_url(tenant_id)), self._login)
+        door.good_until = time.monotonic() + max(granted.seconds - RENEWED_BEFORE_SECONDS, granted.seconds / 2)
+        return granted.access_token
+
     def _application(self, tenant_id: str, cloud: Cloud) -> msal.ConfidentialClientApplication:
-        if not TENANT.fullmatch(tenant_id):
-            raise NoConnection(
-                f"{tenant_id!r} is neither a tenant id nor a domain; nothing was sent. Correct it in the customer's "
-                "entry.",
-                code="tenant_id_unusable",
-            )
         return msal.ConfidentialClientApplication(
             self._connection.client_id,
-            client_credential=self._credential(),
+            client_credential=self._credential(cloud.token_url(tenant_id)),
             authority=f"{cloud.login_url}/{tenant_id}",
             # Instance discovery asks Microsoft's public host about every other one, and fails without it.
             instance_discovery=False,
             http_client=_MsalHttp(self, tenant_id, cloud),
         )
 
-    def _credential(self) -> dict[str, Any] | str:
-        """MSAL's form of our credential. Read anew for each application, so that a renewed file is found."""
+    def _credential(self, token_url: str) -> dict[str, Callable[[], str]] | str:
+        """MSAL's form of our credential; it asks for an assertion whenever it sends one."""
         self._demand_credential()
         if self._connection.client_certificate:
-            certificate = read_certificate(self._connection.client_certificate)
-            # Without a thumbprint MSAL computes SHA-256 and signs PS256; with one it falls back to SHA-1.
-            return {"private_key": certificate.key, "public_certificate": certificate.pem}
+            return {"client_assertion": lambda: self._assertion(token_url)}
         return self._connection.client_secret
 
-    def _proof(self, url: str) -> dict[str, str]:
+    def _proof(self, token_url: str) -> dict[str, str]:
         """The form fields by which the app proves who it is, for a request that MSAL does not make."""
         self._demand_credential()
         if not self._connection.client_certificate:
             return {"client_secret": self._connection.client_secret}
-        certificate = read_certificate(self._connection.client_certificate)
-        creator = JwtAssertionCreator(certificate.key, "PS256", sha256_thumbprint=certificate.sha256_thumbprint)
-        signed = creator.create_normal_assertion(url, self._connection.client_id, expires_in=ASSERTION_SECONDS)
-        return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": signed.decode("ascii")}
+        return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": self._assertion(token_url)}
+
+    def _assertion(self, token_url: str) -> str:
+        """The files are read anew for each, so that a renewed certificate is found."""
+        return client_assertion(self._signer(), self._connection.client_id, token_url)
 
     def _demand_credential(self) -> None:
         known = self._connection
@@ -158,19 +180,32 @@ class TokenStore:
         if reply.body is None:
             raise Unreachable(
                 f"What answered for tenant {tenant_id} at {url} is not Microsoft's sign-in service (status "
-                f"{reply.status}, no JSON). Nothing was changed. Check LATCHKEY_LOGIN_URL and the network.",
+                f"{reply.status}, no JSON). Nothing was changed. Check LATCHKEY_LOGIN_URL, LATCHKEY_HTTPS_PROXY and "
+                "the network.",
                 code="not_a_sign_in_service",
             )
         return reply
 
 
+def _demand_tenant(tenant_id: str) -> None:
+    if not TENANT.fullmatch(tenant_id):
+        raise NoConnection(
+            f"{tenant_id!r} is neither a tenant id nor a domain; nothing was sent. Correct it in the customer's entry.",
+            code="tenant_id_unusable",
+        )
+
+
 @dataclass
 class _Door:
-    """One tenant's application at MSAL, and the token that was handed out last."""
+    """One tenant's application at MSAL, and the token that was handed out last.
+
+    `good_until` (on the monotonic clock) counts for a partner's token alone: MSAL keeps the ends of its own.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     app: msal.ConfidentialClientApplication | None = None
     held: str = field(default="", repr=False)
+    good_until: float = 0.0
 
 
 @dataclass(frozen=True)

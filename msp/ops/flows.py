@@ -189,6 +189,7 @@ def start_cloud(supervisor: Supervisor, home: Home, choices: Choices) -> dict[st
         "LATCHKEY_LOGIN_URL": f"https://127.0.0.1:{port}",
         "LATCHKEY_GRAPH_URL": f"https://127.0.0.1:{port}",
         "LATCHKEY_CA_BUNDLE": str(home.path / "simulator" / "ca.pem"),
+        "LATCHKEY_METHOD_CALLS_PER_10_S": "5",  # as many as the simulated cloud lets through (demo.REALISTIC)
         "LATCHKEY_CLIENT_ID": credential.DEMO_CLIENT_ID,
         "LATCHKEY_CLIENT_CERTIFICATE": str(credential.make(home.path / "keys" / "client.pem")),
     }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
+import socket
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import httpx
 from django.conf import settings
@@ -19,8 +19,11 @@ from django.utils.translation import ngettext
 from kombu.exceptions import OperationalError
 
 from msp.celery import app
-from msp.errors import KeyTrouble
+from msp.errors import BadInput, KeyTrouble
 from msp.microsoft.clouds import CLOUDS, cloud_named
+from msp.microsoft.transport import trusted_authorities
+from msp.ops.finding import Finding
+from msp.ops.microsoft_setup import setup
 from msp.vault.database import Vault
 from msp.vault.keys import RootKeys
 from tenants.models import Tenant
@@ -29,15 +32,6 @@ OLDEST_SWEEP = dt.timedelta(minutes=2)
 MOST_SKEW_SECONDS = 120
 """Entra ID tolerates five minutes of clock difference in assertions; half of that is time to act."""
 OLDEST_POSTGRES = 150000
-
-
-@dataclass(frozen=True)
-class Finding:
-    """`well` is None when it could not be checked: not a fault by itself."""
-
-    subject: str
-    well: bool | None
-    words: str
 
 
 def examine() -> Iterator[Finding]:
@@ -54,6 +48,12 @@ def examine() -> Iterator[Finding]:
             yield question()
         except DatabaseError:
             yield Finding(subject, False, _("The database does not answer. Look at the line about it first."))
+    yield from examine_microsoft()
+
+
+def examine_microsoft() -> Iterator[Finding]:
+    """What we say of ourselves there, the way to it, and its clock."""
+    yield from setup()
     yield from clouds_and_clock()
 
 
@@ -132,15 +132,17 @@ def clouds_and_clock() -> Iterator[Finding]:
     except DatabaseError:
         names = [next(iter(CLOUDS))]
     for name in names:
-        cloud = cloud_named(name).elsewhere(
-            login_url=settings.MICROSOFT["login_url"], graph_url=settings.MICROSOFT["graph_url"]
-        )
         silent = []
-        for url in dict.fromkeys((cloud.login_url, cloud.graph_url)):
+        try:
+            urls = _urls_of(name)
+        except BadInput as wrong:
+            yield Finding(f"cloud {name}", False, str(wrong))
+            continue
+        for url in urls:
             try:
-                answer = httpx.get(url, verify=_authorities(), timeout=10)
-            except (httpx.HTTPError, OSError) as wrong:
-                silent.append(f"{url} ({type(wrong).__name__})")
+                answer = _ask(url)
+            except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, BadInput) as wrong:
+                silent.append(f"{url} ({_why(wrong)})")
                 continue
             skew = skew if skew is not None else _difference(answer.headers.get("Date"))
         if silent:
@@ -151,10 +153,40 @@ def clouds_and_clock() -> Iterator[Finding]:
     yield clock(skew)
 
 
-def _authorities() -> ssl.SSLContext | bool:
-    """Whom to trust. Raises OSError when the bundle cannot be read."""
-    bundle = settings.MICROSOFT["ca_bundle"]
-    return ssl.create_default_context(cafile=bundle) if bundle else True
+def _urls_of(cloud_name: str) -> list[str]:
+    known = settings.MICROSOFT
+    cloud = cloud_named(cloud_name).elsewhere(login_url=known["login_url"], graph_url=known["graph_url"])
+    return list(dict.fromkeys((cloud.login_url, cloud.graph_url)))
+
+
+def _ask(url: str) -> httpx.Response:
+    """On the same way as every call: our authorities, our proxy, and nothing of the environment's."""
+    known = settings.MICROSOFT
+    with httpx.Client(
+        verify=trusted_authorities(known["ca_bundle"], "LATCHKEY_CA_BUNDLE"),
+        proxy=known.get("https_proxy") or None,
+        trust_env=False,
+        timeout=10,
+    ) as client:
+        return client.get(url)
+
+
+def _why(wrong: BaseException | None) -> str:
+    """What stood in the way, in words; the innermost cause tells most."""
+    text, cause = type(wrong).__name__, wrong
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return _("the name cannot be resolved: look at DNS")
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _("its certificate is not one we trust")
+        if isinstance(cause, ConnectionRefusedError):
+            return _("nobody listens there")
+        if isinstance(cause, TimeoutError | httpx.TimeoutException):
+            return _("no answer in time")
+        if isinstance(cause, BadInput):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    return text
 
 
 def clock(skew: float | None) -> Finding:

@@ -28,7 +28,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """One HTTP answer; `body` None sends none."""
+    """One HTTP answer; `body` None sends none, bytes go out as they are, anything else as JSON."""
 
     status: int
     body: Any = None
@@ -40,7 +40,7 @@ class Reply:
     """What the server does with the connection.
 
     `cut`: "" sends the answer; "reset" cuts at once; "hang" holds for `delay` seconds and cuts; "slow" sends the
-    body in pieces over `delay` seconds. `fault` names the reason for the log.
+    body in pieces over `delay` seconds; "truncated" promises more than it sends. `fault` names the reason for the log.
     """
 
     answer: Answer | None

@@ -1,4 +1,8 @@
-"""A certificate authority of the cloud's own and a server certificate for this machine's loopback names."""
+"""A certificate authority of the cloud's own and a server certificate for the names by which the cloud is reached.
+
+These are this machine's loopback names and the hosts of Microsoft's clouds: a client whose name resolution points there
+needs no other address. The authority is trusted by nobody who was not given its file.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from . import hosts
 
 # Fixed, so that a test that moves its clock still gets a certificate that is valid now.
 BORN = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -28,12 +34,13 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def ensure(state_dir: Path, host: str = "") -> tuple[Path, ssl.SSLContext]:
-    """(path of the authority's certificate, a server context); made on first use, kept afterwards.
+    """(path of the authority's certificate, a server context); made on first use, kept while it has all names.
 
-    `host` is one more name or address that the certificate should carry, beside localhost and the loopback addresses.
+    `host` is one more name or address that the certificate should carry. A certificate that lacks one is made anew,
+    with a new authority, since the key of the former is gone.
     """
     ca_path, chain = state_dir / "ca.pem", state_dir / "server.pem"
-    if not (ca_path.exists() and chain.exists()):
+    if not (ca_path.exists() and chain.exists() and _carries(chain, _names(host))):
         ca_pem, server_pem = _make(host)
         write_private(chain, server_pem)
         write_private(ca_path, ca_pem)
@@ -41,6 +48,16 @@ def ensure(state_dir: Path, host: str = "") -> tuple[Path, ssl.SSLContext]:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(chain)
     return ca_path, context
+
+
+def _carries(chain: Path, names: list[x509.GeneralName]) -> bool:
+    """Whether the certificate in a file is for all these names; one that cannot be read is for none."""
+    try:
+        found = x509.load_pem_x509_certificate(chain.read_bytes())
+        carried = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    return set(names) <= set(carried)
 
 
 def _make(host: str) -> tuple[bytes, bytes]:
@@ -98,6 +115,7 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 def _names(host: str) -> list[x509.GeneralName]:
     found: list[x509.GeneralName] = [
         x509.DNSName("localhost"),
+        *(x509.DNSName(name) for name in hosts.LOGIN_HOSTS | hosts.GRAPH_HOSTS),
         x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         x509.IPAddress(ipaddress.ip_address("::1")),
     ]

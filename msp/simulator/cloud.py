@@ -18,11 +18,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import kinds, rules, signin, totp
+from . import inventory, kinds, passes, registering, signin, totp
 from .faults import FaultPlan
 from .grants import Grant, Grants, thumbprints
 from .journal import Effect, Entry, Journal
 from .knobs import KnobBoard
+from .registering import NoRoom as NoRoom
 from .state import (
     DEFAULT_PERMISSIONS,
     GLOBAL_ADMINISTRATOR,
@@ -36,10 +37,7 @@ from .state import (
     stamp,
 )
 from .throttle import Throttle
-
-
-class NoRoom(Exception):
-    """The user's five authenticator places are taken, or the only place of this kind is."""
+from .timeline import TimeLine
 
 
 class NotThere(Exception):
@@ -57,6 +55,7 @@ class Cloud:
         self.knobs = KnobBoard()
         self.faults = FaultPlan()
         self.throttle = Throttle()
+        self.timeline = TimeLine()
         self.log: Journal[Entry] = Journal()
         self.effects: Journal[Effect] = Journal()
         self.stopping = threading.Event()
@@ -98,8 +97,15 @@ class Cloud:
         return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self.clock_offset)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock of users, sessions, codes, lockouts, lag and throttling. Tokens live by the real clock."""
-        self.clock_offset += seconds
+        """Move the clock of users, sessions, codes, lockouts, lag and throttling. Tokens live by the real clock.
+
+        What the time line has for the time that is jumped over happens on the way, each event at its moment.
+        """
+        end = self.clock_offset + seconds
+        for moment in self.timeline.moments_until(self.now() + dt.timedelta(seconds=seconds)):
+            self.clock_offset = max(self.clock_offset, (moment - dt.datetime.now(dt.UTC)).total_seconds())
+            self.timeline.play(moment)
+        self.clock_offset = end
 
     # Tenants and users
 
@@ -205,30 +211,21 @@ class Cloud:
         The first method that can be the default becomes it.
         """
         tenant, user, info = self.tenant(tenant_id), self.user(tenant_id, upn), kinds.KINDS[kind]
-        with self.changing(tenant, user):
-            method = self._new_method(info, label, details)
-            if method.id in user.methods or (info.singleton and any(m.kind == kind for m in user.methods.values())):
-                raise NoRoom(f"{user.upn} already has its one method of this kind ({kind}).")
-            taken = sum(kinds.KINDS[m.kind].takes_a_slot for m in user.methods.values())
-            if info.takes_a_slot and taken >= kinds.SLOTS:
-                raise NoRoom(f"{user.upn} already has {kinds.SLOTS} authenticators.")
-            user.methods[method.id] = method
-            if not user.default and rules.preferences(method):
-                user.default = rules.preferences(method)[0]
-            self.note("method_added", tenant, user, by="person", method=method)
+        with tenant.lock:
+            method = registering.new_method(
+                info, label, details, now=self.now(), new_id=self.new_id, new_seed=self.new_seed
+            )
+            registering.demand_room(user, info, method)
+            self.admit(tenant, user, method, by="person")
+            if kind == inventory.KIND:
+                tenant.tokens[method.id] = inventory.behind(user, method)
         return method
 
-    def _new_method(self, info: kinds.Kind, label: str, details: dict[str, Any]) -> SimMethod:
-        seed = details.pop("seed", "") or (self.new_seed() if info.name.endswith("_oath") else "")
-        interval, digest = int(details.pop("interval", 30)), str(details.pop("digest", "sha1"))
-        if info.name == "phone":
-            details = {"phoneType": "mobile", "phoneNumber": "+1 5555550100"} | details
-            method_id = kinds.PHONE_IDS[details["phoneType"]]
-        else:
-            method_id = kinds.PASSWORD_METHOD_ID if info.name == "password" else self.new_id()
-        if info.name == "hardware_oath":
-            details = {"serialNumber": method_id[:8].upper()} | details
-        return SimMethod(method_id, info.name, self.now(), label, seed, interval, digest, details)
+    def admit(self, tenant: SimTenant, user: SimUser, method: SimMethod, *, by: str, request_id: str = "") -> None:
+        """Take a method in; no rule is asked here."""
+        with self.changing(tenant, user):
+            registering.admit(user, method)
+            self.note("method_added", tenant, user, by=by, method=method, request_id=request_id)
 
     def register_software_oath(self, tenant_id: str, upn: str) -> tuple[str, str]:
         """(method id, Base32 seed) of a new software OATH token."""
@@ -245,10 +242,7 @@ class Cloud:
     ) -> None:
         """Take a method away; no rule is asked here."""
         with self.changing(tenant, user):
-            del user.methods[method.id]
-            if not any(user.default in rules.preferences(m) for m in user.methods.values()):
-                left = [word for m in user.methods.values() for word in rules.preferences(m)]
-                user.default = left[0] if left else ""
+            registering.drop(tenant, user, method)
             self.note("method_removed", tenant, user, by=by, method=method, request_id=request_id)
 
     def move_default(self, tenant: SimTenant, user: SimUser, word: str, *, by: str, request_id: str = "") -> None:
@@ -273,10 +267,15 @@ class Cloud:
 
     def set_enabled(self, tenant_id: str, upn: str, enabled: bool) -> None:
         """Block or unblock a user, as an administrator at Microsoft's own page."""
-        tenant, user = self.tenant(tenant_id), self.user(tenant_id, upn)
+        self.block_or_unblock(self.tenant(tenant_id), self.user(tenant_id, upn), enabled, by="person")
+
+    def block_or_unblock(
+        self, tenant: SimTenant, user: SimUser, enabled: bool, *, by: str, request_id: str = ""
+    ) -> None:
+        """Change accountEnabled; no rule is asked here."""
         with self.changing(tenant, user):
             user.enabled = enabled
-            self.note("user_enabled" if enabled else "user_disabled", tenant, user, by="person")
+            self.note("user_enabled" if enabled else "user_disabled", tenant, user, by=by, request_id=request_id)
 
     # Passwords and sessions
 
@@ -302,13 +301,25 @@ class Cloud:
             self.note("sessions_revoked", tenant, user, by=by, request_id=request_id)
 
     def sign_in(
-        self, tenant_id: str, upn: str, password: str, code: str | None = None, push: str | None = None
+        self,
+        tenant_id: str,
+        upn: str,
+        password: str,
+        code: str | None = None,
+        push: str | None = None,
+        access_pass: str | None = None,
     ) -> signin.SignInResult:
-        """Can this person get in? A real try: it counts towards lockout and uses the code up."""
+        """Can this person get in? A real try: it counts towards lockout and uses the code up.
+
+        An `access_pass` (Temporary Access Pass) takes the place of password and second factor.
+        """
         tenant = self.tenant(tenant_id)
         with tenant.lock:
             now, user = self.now(), tenant.user(upn)
-            result = signin.judge(user, password, code, push, now)
+            if access_pass is None:
+                result = signin.judge(user, password, code, push, now)
+            else:
+                result = passes.judge(tenant, user, access_pass, now)
             if result != "signed_in" or user is None:
                 return signin.SignInResult(result)
             token = secrets.token_urlsafe(24)
@@ -385,8 +396,9 @@ class Cloud:
         """(opaque access token, seconds it lives)."""
         life = self.knobs.of(tenant.id).token_life
         with tenant.lock:
-            permissions = frozenset(tenant.consents[client_id].permissions)
-        return self._grants.issue(tenant.id, client_id, permissions, life), int(life)
+            consent = tenant.consents[client_id]
+        permissions, principal_id = frozenset(consent.permissions), consent.service_principal_id
+        return self._grants.issue(tenant.id, client_id, permissions, life, principal_id=principal_id), int(life)
 
     def grant_of(self, token: str) -> Grant | None:
         """What a live token stands for."""

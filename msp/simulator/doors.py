@@ -7,10 +7,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
-from . import batch, control, graph, hardware_tokens, logs, methods, organisation, partner, signin_page, tokens
-from .answers import Answer, Ids, Refusal, Reply, Request, busy, graph_error
+from . import (
+    batch,
+    broken,
+    control,
+    graph,
+    hardware_tokens,
+    hosts,
+    logs,
+    methods,
+    organisation,
+    partner,
+    reports,
+    roles,
+    signin_page,
+    state_page,
+    throttle,
+    tokens,
+    users,
+)
+from .answers import Answer, Ids, Refusal, Reply, Request, graph_error
 from .cloud import Cloud
-from .faults import AFTER, BEFORE, STATUS_KINDS, Fault
+from .faults import AFTER, BEFORE, Fault
 from .graph import Call, split_path
 from .journal import Entry
 from .knobs import Knobs
@@ -20,11 +38,16 @@ VERSIONS = ("v1.0", "beta")
 ROOMS: tuple[graph.Room, ...] = (
     hardware_tokens.answer,
     methods.answer,
+    users.answer,
     organisation.answer,
+    roles.answer,
+    reports.answer,
     partner.answer,
     logs.answer,
 )
 JITTER = 0.25
+DIAGNOSTIC = '{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"1","ScaleUnit":"001","RoleInstance":"BOX1"}}'
+"""Which machine answered, in the form of Microsoft's own header."""
 
 
 class Lost(Exception):
@@ -50,7 +73,9 @@ class Doors:
             return Reply(control.answer(self.cloud, request, parts[1:], self.control_token))
         if signin_page.is_for(request, parts):
             return Reply(signin_page.answer(self.cloud, request, parts))
-        if head in VERSIONS:
+        if state_page.is_for(request, parts):
+            return Reply(state_page.answer(self.cloud, request))
+        if head in VERSIONS and hosts.answers_graph(request.base):
             return self._judged(request, self._tenant_of_token(request), lambda ids: self._graph(request, ids))
         tenant = self.cloud.find_tenant(head)
         return self._judged(request, tenant, lambda ids: self._login(request, parts))
@@ -64,20 +89,15 @@ class Doors:
         ids = Ids.of(request.headers)
         knobs = self.cloud.knobs.of(tenant.id if tenant else None)
         self._wait(knobs)
-        answer: Answer | None = None
         try:
             fault = self._dead(ids, knobs) or self._fault(request.method, request.target, tenant)
-            answer = _status_fault(fault, ids) if fault else None
-            answer = answer or act(ids)
-            reply = _cut(fault, answer) if fault and fault.kind in AFTER else Reply(answer)
-            name = fault.kind if fault else ""
+            reply = broken.reply(fault, broken.answered(fault, ids, lambda: act(ids), self.cloud.knobs))
         except Lost as lost:
-            answer, name = lost.answer, lost.fault.kind
-            reply = _cut(lost.fault, lost.answer)
+            reply = broken.reply(lost.fault, lost.answer)
         if reply.answer:
             reply.answer.headers |= ids.as_headers()
         status = reply.answer.status if reply.answer and reply.cut in ("", "slow") else 0
-        self._note(ids, request.method, request.target, tenant, status, fault=name)
+        self._note(ids, request.method, request.target, tenant, status, fault=reply.fault)
         return reply
 
     def _wait(self, knobs: Knobs) -> None:
@@ -93,11 +113,13 @@ class Doors:
             raise Lost(Fault("timeout_before", delay=knobs.hang_seconds))
         return Fault("503", delay=5) if knobs.dead == "503" else None
 
-    def _fault(self, method: str, target: str, tenant: SimTenant | None) -> Fault | None:
+    def _fault(self, method: str, target: str, tenant: SimTenant | None, *, in_batch: bool = False) -> Fault | None:
         """The planned fault of this request. Raises Lost when it strikes before the effect."""
-        fault = self.cloud.faults.next_for(method, target, tenant.names if tenant else ())
+        fault = self.cloud.faults.next_for(method, target, tenant.names if tenant else (), in_batch=in_batch)
         if fault and fault.kind in BEFORE:
             raise Lost(fault)
+        if fault and fault.kind == "delay":
+            self.cloud.stopping.wait(fault.delay)
         return fault
 
     def _note(
@@ -111,7 +133,7 @@ class Doors:
 
     def _login(self, request: Request, parts: tuple[str, ...]) -> Answer:
         try:
-            match (request.method, [part.lower() for part in parts]):
+            match (request.method, [part.lower() for part in parts] if hosts.answers_login(request.base) else []):
                 case ("GET", ["common", "discovery", "instance"]):
                     return tokens.instance(request)
                 case ("GET", [key, "v2.0", ".well-known", "openid-configuration"]):
@@ -128,8 +150,9 @@ class Doors:
         grant = self.cloud.grant_of(_bearer(request))
         tenant = self.cloud.tenants.get(grant.tenant_id) if grant else None
         consent = tenant.consents.get(grant.client_id) if tenant and grant else None
-        if grant is None or tenant is None or consent is None:
-            # Assumption: the text; the code is what clients report.
+        lives = tenant is not None and not organisation.refusal_of(tenant) and hosts.serves(request.base, tenant.cloud)
+        if grant is None or tenant is None or consent is None or not lives:
+            # Assumption: the text; the code is what clients report. A token is worth nothing in another cloud.
             return graph_error(ids, 401, "InvalidAuthenticationToken", "Access token is missing, unknown or expired.")
         try:
             body = request.json()
@@ -149,18 +172,28 @@ class Doors:
             body=body,
             base=request.base,
             url=f"{request.base}{request.target}",
+            headers=request.headers,
         )
-        return self._batch(call) if call.parts == ("$batch",) else self._one(call)
+        answer = self._batch(call) if call.parts == ("$batch",) else self._one(call)
+        answer.headers["x-ms-ags-diagnostic"] = DIAGNOSTIC
+        return answer
 
     def _one(self, call: Call) -> Answer:
-        """One call by itself or inside a batch: the methods service's bucket, then its judgement."""
-        if len(call.parts) > 2 and call.parts[2].lower() == "authentication":
-            limit = self.cloud.knobs.of(call.tenant.id).throttle
-            at = self.cloud.now().timestamp()
-            wait = self.cloud.throttle.wait_for(call.grant.client_id, call.tenant.id, limit, at)
-            if wait:
-                return busy(call.ids, wait)
-        return graph.answer(call, ROOMS)
+        """One call by itself or inside a batch: its toll, then its judgement."""
+        toll = self._toll(call)
+        answer = graph.answer(call, ROOMS) if not toll.wait else graph_error(call.ids, 429, *throttle.BUSY)
+        answer.headers |= toll.headers
+        return answer
+
+    def _toll(self, call: Call) -> throttle.Toll:
+        """What the call pays, and whether it may pass; every call passes while the knob is 0."""
+        knob = self.cloud.knobs.of(call.tenant.id).throttle
+        if not knob or not call.parts:
+            return throttle.Toll(0)
+        charge = throttle.charge_of(call.method, call.parts, call.query)
+        limit = throttle.limit_of(charge.bucket, knob, len(call.tenant.users))
+        at = self.cloud.now().timestamp()
+        return self.cloud.throttle.take(charge, call.grant.client_id, call.tenant.id, limit, at)
 
     def _batch(self, call: Call) -> Answer:
         if call.method != "POST":
@@ -170,9 +203,10 @@ class Doors:
         except batch.Malformed as malformed:
             return graph_error(call.ids, 400, "BadRequest", str(malformed))
         # Every item's fault is drawn before the first effect, so that a connection lost before stays without one.
-        faults = {i.id: self._fault(i.method, f"/{call.version}{i.url}", call.tenant) for i in items}
+        faults = {i.id: self._fault(i.method, f"/{call.version}{i.url}", call.tenant, in_batch=True) for i in items}
         answers = batch.run(items, lambda item: self._item(call, item, faults[item.id]), self.cloud.chance("batch"))
-        answer = Answer(200, {"responses": answers})
+        missing = {key for key, fault in faults.items() if fault and fault.kind == "item_missing"}
+        answer = Answer(200, {"responses": [one for one in answers if one["id"] not in missing]})
         lost = next((fault for fault in faults.values() if fault and fault.kind in AFTER), None)
         if lost:
             raise Lost(lost, answer)
@@ -191,40 +225,17 @@ class Doors:
             query=dict(parse_qsl(url.query, keep_blank_values=True)),
             body=item.body,
             url=f"{call.base}/{call.version}{item.url}",
+            headers=item.headers,
         )
-        answer = (_status_fault(fault, ids) if fault else None) or self._one(inner)
+        answer = broken.answered(fault, ids, lambda: self._one(inner), self.cloud.knobs, in_batch=True)
         target = f"/{call.version}{item.url}"
         self._note(ids, item.method, target, call.tenant, answer.status, fault=fault.kind if fault else "", item=True)
         headers = {"Cache-Control": "no-cache"} | ids.as_headers() | answer.headers
         if answer.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers.setdefault("Content-Type", "application/json")
         return batch.ItemAnswer(answer.status, headers, answer.body)
 
 
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _status_fault(fault: Fault, ids: Ids) -> Answer | None:
-    """The error answer of a fault that is one; it comes before any effect."""
-    if fault.kind not in STATUS_KINDS:
-        return None
-    if fault.kind == "429":
-        return busy(ids, max(1, math.ceil(fault.delay)))
-    code, text = {
-        "500": ("InternalServerError", "The server encountered an internal error."),
-        "503": ("ServiceUnavailable", "The service is temporarily unavailable."),
-    }[fault.kind]
-    answer = graph_error(ids, int(fault.kind), code, text)
-    if fault.kind == "503" and fault.delay:
-        answer.headers["Retry-After"] = str(math.ceil(fault.delay))
-    return answer
-
-
-def _cut(fault: Fault, answer: Answer | None) -> Reply:
-    if fault.kind == "slow_body":
-        return Reply(answer, "slow", fault.delay, fault.kind)
-    if fault.kind.startswith("reset"):
-        return Reply(answer, "reset", fault.delay, fault.kind)
-    return Reply(answer, "hang", fault.delay or 60.0, fault.kind)

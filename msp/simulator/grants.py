@@ -1,4 +1,7 @@
-"""Access tokens: opaque, in memory only, bound to one tenant and one application. A restart forgets them."""
+"""Access tokens: in memory only, bound to one tenant and one application. A restart forgets them.
+
+A token counts because it is remembered here, not because of what is written in it.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,29 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
+import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What one access token stands for. `permissions` are those of its issue: a new grant needs a new token."""
+    """What one access token stands for. `permissions` are those of its issue: a new grant needs a new token.
+
+    With a `user_id` a person stands behind it: then `scopes` count in place of `permissions`, and `directory_roles`
+    are that person's in this tenant. `user_tenant_id` is where the person is at home.
+    """
 
     tenant_id: str
     client_id: str
     permissions: frozenset[str]
     expires_at: float
+    user_id: str = ""
+    scopes: frozenset[str] = frozenset()
+    user_tenant_id: str = ""
+    directory_roles: tuple[str, ...] = ()
 
 
 class Grants:
@@ -27,12 +40,34 @@ class Grants:
 
     def __init__(self) -> None:
         self._by_token: dict[str, Grant] = {}
+        self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
 
-    def issue(self, tenant_id: str, client_id: str, permissions: frozenset[str], life: float) -> str:
-        token = secrets.token_urlsafe(48)
+    def issue(
+        self, tenant_id: str, client_id: str, permissions: frozenset[str], life: float, *, principal_id: str = ""
+    ) -> str:
+        """A token of the application itself; `principal_id` is its service principal in that tenant."""
+        return self.keep(Grant(tenant_id, client_id, permissions, time.time() + life), principal_id=principal_id)
+
+    def keep(self, grant: Grant, *, principal_id: str = "") -> str:
+        """The token of a grant: in form a JWT, so that its holder can see what it carries, like Microsoft's."""
+        claims: dict[str, Any] = {
+            "aud": "https://graph.microsoft.com",
+            "tid": grant.tenant_id,
+            "appid": grant.client_id,
+            "oid": grant.user_id or principal_id,
+            "iat": int(time.time()),
+            "nbf": int(time.time()),
+            "exp": int(grant.expires_at),
+            "uti": secrets.token_urlsafe(16),
+        }
+        if grant.user_id:
+            claims["scp"] = " ".join(sorted(grant.scopes))
+        else:
+            claims["roles"] = sorted(grant.permissions)
+        token = jwt.encode(claims, self._key, algorithm="HS256")
         with self._lock:
-            self._by_token[token] = Grant(tenant_id, client_id, permissions, time.time() + life)
+            self._by_token[token] = grant
         return token
 
     def of(self, token: str) -> Grant | None:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 @dataclass(frozen=True)
 class Entry:
-    """One request, or one item inside a $batch (`in_batch`). `status` 0: no answer left the house. `at` is UTC."""
+    """One request, or one item inside a $batch (`in_batch`). `status` 0: no whole answer left. `at` is UTC."""
 
     at: str
     method: str
@@ -28,8 +28,9 @@ class Entry:
 class Effect:
     """One change that really happened.
 
-    kind: method_added, method_removed, password_changed, sessions_revoked, default_moved.
-    by: "graph" (an application), "person" (at Microsoft's own page) or "control".
+    kind: method_added, method_removed, password_changed, sessions_revoked, default_moved, user_enabled, user_disabled,
+    user_changed, user_removed, mfa_demanded.
+    by: "graph" (an application) or "person" (somebody at Microsoft's own pages).
     """
 
     kind: str
@@ -66,6 +67,10 @@ class Journal(Generic[Item]):
 
     def count(self, **wanted: Any) -> int:
         return len(self.find(**wanted))
+
+    def last(self, count: int) -> list[Item]:
+        """The newest ones, the oldest of them first."""
+        return list(self)[-count:]
 
     def as_dicts(self) -> list[dict[str, Any]]:
         return [asdict(item) for item in self]

@@ -125,3 +125,14 @@ def preferences_of(kind: str, phone_type: str = "") -> tuple[str, ...]:
         return PHONE_PREFERENCES[phone_type]
     word = KINDS[kind].preference
     return (word,) if word else ()
+
+
+def refused_by_policy(method_type: str) -> str:
+    """Microsoft's sentence for a method that the tenant's policy does not allow (seen for TemporaryAccessPass).
+
+    Assumption: it is the same for every type.
+    """
+    return (
+        "Converged UserCredentialPolicy does not allow creating or updating this authentication method. "
+        f"AuthMethodType [{method_type}]."
+    )

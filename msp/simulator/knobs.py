@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -18,6 +21,8 @@ class Knobs:
         token endpoint and Graph; the sign-in page stays up, so that tests can still ask who gets in.
     hang_seconds: how long a hanging connection is held before it is cut.
     token_life: seconds that an access token lives from its issue.
+    clock_error: seconds by which the header Date of every answer is ahead of this machine's clock; for all tenants
+        alone, since a header belongs to the server.
     """
 
     latency_ms: float = 0.0
@@ -27,6 +32,7 @@ class Knobs:
     dead: str = ""
     hang_seconds: float = 120.0
     token_life: float = 3599.0
+    clock_error: float = 0.0
 
     def __post_init__(self) -> None:
         if self.dead not in ("", "503", "reset", "hang"):
@@ -42,6 +48,7 @@ class KnobBoard:
     def __init__(self) -> None:
         self.everywhere = Knobs()
         self.by_tenant: dict[str, dict[str, Any]] = {}
+        self._here = threading.local()
 
     def set(self, tenant_id: str | None = None, **changes: Any) -> None:
         """Turn knobs for one tenant, or for all (a tenant's own setting wins). Unknown names raise ValueError."""
@@ -66,4 +73,14 @@ class KnobBoard:
     def of(self, tenant_id: str | None) -> Knobs:
         """What counts for this tenant now."""
         own = self.by_tenant.get(tenant_id) if tenant_id else None
-        return replace(self.everywhere, **own) if own else self.everywhere
+        found = replace(self.everywhere, **own) if own else self.everywhere
+        return replace(found, lies=True) if getattr(self._here, "lies", False) else found
+
+    @contextmanager
+    def lying(self) -> Iterator[None]:
+        """The knob `lies` for what this thread does meanwhile: one request."""
+        self._here.lies = True
+        try:
+            yield
+        finally:
+            self._here.lies = False

@@ -105,6 +105,21 @@ class RemoteCloud:
         """{method_id, kind, label, seed} of a new method."""
         return self.control("methods", tenant=tenant, upn=upn, kind=kind, label=label, **details)
 
+    def set_tenant(self, tenant: str, **changes: Any) -> dict[str, Any]:
+        """Change cloud, condition, plans, federated, policies ...; answers what counts now."""
+        return self.control("tenant", tenant=tenant, **changes)
+
+    def set_user(self, tenant: str, upn: str, **changes: Any) -> dict[str, Any]:
+        """Change enabled, synced, roles, mfa_state, default ...; `new_upn` renames. Answers what counts now."""
+        return self.control("user", tenant=tenant, upn=upn, **changes)
+
+    def remove_user(self, tenant: str, upn: str) -> None:
+        self.control("users/remove", tenant=tenant, upn=upn)
+
+    def state(self, tenant: str = "") -> dict[str, Any]:
+        """{now, tenants, time_line} without passwords and seeds, of one tenant when named."""
+        return self.control("state", tenant=tenant)
+
     def code(self, *, seed: str, ahead: int = 0) -> str:
         """The code that a phone with this seed shows now by the cloud's clock, or `ahead` steps later."""
         return str(self.control("code", seed=seed, ahead=ahead)["code"])

@@ -14,41 +14,61 @@ import ssl
 import struct
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from . import certificates, snapshot
+from . import bodies, certificates, control, scenario, snapshot
 from .answers import Answer, Reply, Request
 from .cloud import Cloud
 from .doors import Doors
 
-LONGEST_BODY = 4 * 1024 * 1024
 HANDSHAKE_SECONDS = 10.0
 SLOW_PIECES = 10
+TICK = 0.2
+"""Seconds by which an event of the time line may be late."""
+
+NEVER_SENT = 512
+"""Bytes by which a truncated body falls short of its Content-Length."""
+
+JSON = "application/json; charset=utf-8"
+METHODS = "GET, HEAD, OPTIONS, POST, PATCH, PUT, DELETE"
 
 
 class Simulator:
     """A cloud with its HTTPS server in threads of this process.
 
-    `persist` keeps the cloud in `state_dir/cloud.json`, at most every second after a change and when it stops.
-    The control token for `/_control/...` lies in `state_dir/control.token`.
+    `persist` keeps the cloud in `state_dir/cloud.json`, at most every second after a change and when it stops; what
+    was kept there goes on, and then `scenario_file` is not loaded again (`goes_on`). The control token for
+    `/_control/...` lies in `state_dir/control.token`. Raises ScenarioWrong, or OSError when the port is taken.
     """
 
     def __init__(
-        self, state_dir: Path | str, port: int = 0, seed: int = 1, *, host: str = "127.0.0.1", persist: bool = False
+        self,
+        state_dir: Path | str,
+        port: int = 0,
+        seed: int = 1,
+        *,
+        host: str = "127.0.0.1",
+        persist: bool = False,
+        scenario_file: Path | None = None,
     ) -> None:
         self.state_dir = Path(state_dir)
         self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.state_dir.chmod(0o700)
-        self.cloud = (snapshot.load(self.state_dir) if persist else None) or Cloud(seed)
+        kept = snapshot.load(self.state_dir) if persist else None
+        self.goes_on = kept is not None
+        self.cloud = kept or (scenario.cloud_of(scenario_file, seed) if scenario_file else Cloud(seed))
+        control.attend(self.cloud)
         self.ca_path, context = certificates.ensure(self.state_dir, host)
         self.control_token = _control_token(self.state_dir)
         self._server = _Server((host, port), Doors(self.cloud, self.control_token), context)
         self._threads = [
-            threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True, name="simulator")
+            threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True, name="simulator"),
+            threading.Thread(target=self._play, daemon=True, name="simulator-time-line"),
         ]
         self._keeper = snapshot.Keeper(self.cloud, self.state_dir) if persist else None
         if self._keeper:
@@ -68,6 +88,11 @@ class Simulator:
             thread.start()
         return self
 
+    def _play(self) -> None:
+        """Let the time line happen by the running clock."""
+        while not self.cloud.stopping.wait(TICK):
+            self.cloud.timeline.play(self.cloud.now())
+
     def stop(self) -> None:
         """Close the port and every connection, wake whatever hangs, keep a last snapshot."""
         self.cloud.stopping.set()
@@ -86,6 +111,12 @@ class Simulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _bytes_of(body: Any) -> bytes:
+    if body is None:
+        return b""
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
 
 
 def _control_token(state_dir: Path) -> str:
@@ -177,11 +208,23 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing on standard error: the cloud keeps its own log."""
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The header Date: this machine's clock, put wrong by the knob."""
+        error = self.server.doors.cloud.knobs.everywhere.clock_error
+        return super().date_time_string((time.time() if timestamp is None else timestamp) + error)
+
     def _serve(self) -> None:
-        request = self._read()
-        if request is None:
+        try:
+            body = bodies.read(self.rfile, self.headers)
+        except bodies.Refused as refused:
+            # What follows on this connection can no longer be told from the rest of that body.
+            self.close_connection = True
+            self._send(Reply(Answer(refused.status, {"error": {"code": "BadRequest", "message": str(refused)}})))
             return
-        reply = self.server.doors.reply(request)
+        except EOFError:
+            self.close_connection = True
+            return
+        reply = self.server.doors.reply(self._request(body))
         if reply.cut in ("reset", "hang"):
             if reply.cut == "hang":
                 self.server.doors.cloud.stopping.wait(reply.delay)
@@ -189,53 +232,58 @@ class _Handler(BaseHTTPRequestHandler):
         elif reply.answer:
             self._send(reply)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _serve
+    do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = do_PUT = _serve
 
-    def _read(self) -> Request | None:
-        """The whole request, or None when it was refused here."""
-        try:
-            length = int(self.headers.get("Content-Length", "0"))
-        except ValueError:
-            length = -1
-        if "Transfer-Encoding" in self.headers or not 0 <= length <= LONGEST_BODY:
-            self.close_connection = True
-            self._send(Reply(Answer(411 if "Transfer-Encoding" in self.headers else 413)))
-            return None
-        body = self.rfile.read(length)
-        if len(body) < length:
-            self.close_connection = True
-            return None
+    def do_OPTIONS(self) -> None:
+        """What can be sent at all; the same at every address."""
+        self._send(Reply(Answer(204, None, {"Allow": METHODS})))
+
+    def _request(self, body: bytes) -> Request:
+        """The request as the doors judge it: HEAD is a GET whose body is kept back."""
         split = urlsplit(self.path)
+        target = f"{split.path}?{split.query}" if split.query else split.path
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = dict(parse_qsl(split.query, keep_blank_values=True))
         base = f"https://{headers.get('host', '')}"
-        return Request(self.command, split.path, query, headers, body, base, self.path)
+        method = "GET" if self.command == "HEAD" else self.command
+        return Request(method, split.path, query, headers, body, base, target)
 
     def _send(self, reply: Reply) -> None:
         answer = cast(Answer, reply.answer)
-        body = b"" if answer.body is None else json.dumps(answer.body).encode()
+        body = _bytes_of(answer.body)
+        if reply.cut == "truncated" and not body:
+            self.wfile.write(f"{self.protocol_version} {answer.status} \r\nDate: ".encode())
+            self._cut(gently=True)
+            return
         self.send_response(answer.status)
+        if body:
+            self.send_header("Content-Type", answer.headers.pop("Content-Type", JSON))
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.status != 204:
-            self.send_header("Content-Length", str(len(body)))
-        if body:
-            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Length", str(len(body) + (NEVER_SENT if reply.cut == "truncated" else 0)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
+        if self.command != "HEAD":
+            self._send_body(body, reply)
+
+    def _send_body(self, body: bytes, reply: Reply) -> None:
         if reply.cut != "slow":
             self.wfile.write(body)
-            return
-        size = max(1, -(-len(body) // SLOW_PIECES))
-        for start in range(0, len(body), size):
-            self.wfile.flush()
-            self.server.doors.cloud.stopping.wait(reply.delay / SLOW_PIECES)
-            self.wfile.write(body[start : start + size])
+        else:
+            size = max(1, -(-len(body) // SLOW_PIECES))
+            for start in range(0, len(body), size):
+                self.wfile.flush()
+                self.server.doors.cloud.stopping.wait(reply.delay / SLOW_PIECES)
+                self.wfile.write(body[start : start + size])
+        if reply.cut == "truncated":
+            self._cut(gently=True)
 
     def _cut(self, *, gently: bool) -> None:
-        """End the connection without an answer: with a reset (SO_LINGER 0), or by closing it."""
+        """End the connection after what was written: with a reset (SO_LINGER 0), or by closing it."""
         self.close_connection = True
+        self.wfile.flush()
         if not gently:
             self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.server.closed(self.request)

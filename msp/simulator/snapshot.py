@@ -1,28 +1,31 @@
 """The cloud on disk: `cloud.json` in the state directory, written whole, read at the next start.
 
-Access tokens, the request log and planned faults are not kept: a restarted cloud has forgotten them.
+Kept are tenants with everything in them, applications, knobs, faults with their counts, the time line, the clock and
+the effects. Access tokens and the request log are not: a restarted cloud has forgotten them, and what was still
+invisible to lagging readings is visible after it.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import time
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from . import certificates
+from . import certificates, records
 from .cloud import Cloud
+from .faults import Fault
 from .journal import Effect
-from .state import AppRegistration, Consent, SimMethod, SimSession, SimTenant, SimUser
+from .state import AppRegistration, SimTenant
+from .timeline import Planned
 
-FORMAT = 1
+FORMAT = 2
 NAME = "cloud.json"
 SHARE_OF_TIME = 20
 """A snapshot that takes t seconds is followed by at least this many times t without one."""
 
-Record = TypeVar("Record", SimMethod, SimSession)
+_BY_HAND = frozenset({"seed", "generation", "changes", "tenants", "apps"})
 
 
 class Keeper:
@@ -53,7 +56,7 @@ def save(cloud: Cloud, state_dir: Path) -> None:
 
 
 def load(state_dir: Path) -> Cloud | None:
-    """The cloud that was kept here, or None when there is none."""
+    """The cloud that was kept here, or None when there is none. Raises ValueError when it cannot be read."""
     place = state_dir / NAME
     return restore(json.loads(place.read_text())) if place.exists() else None
 
@@ -64,80 +67,82 @@ def dump(cloud: Cloud) -> dict[str, Any]:
         "format": FORMAT,
         "seed": cloud.seed,
         "generation": cloud.generation,
-        "clock_offset": cloud.clock_offset,
+        "settings": records.plain(_settings(cloud)),
         "knobs": {"everywhere": asdict(cloud.knobs.everywhere), "by_tenant": dict(cloud.knobs.by_tenant)},
-        "consented_everywhere": cloud.consented_everywhere(),
-        "apps": [asdict(app) for app in list(cloud.apps.values())],
-        "tenants": [_dump_tenant(tenant) for tenant in list(cloud.tenants.values())],
+        "consented_everywhere": records.plain(cloud.consented_everywhere()),
+        "apps": records.plain(list(cloud.apps.values())),
+        "tenants": [_plain_tenant(tenant) for tenant in list(cloud.tenants.values())],
+        "faults": [rule.as_dict() for rule in cloud.faults.rules()],
+        "time_line": records.plain(cloud.timeline.events()),
         "effects": cloud.effects.as_dicts(),
     }
 
 
 def restore(kept: dict[str, Any]) -> Cloud:
     """A cloud from what `dump` made. Chance starts anew, so that no id is given twice."""
+    if kept.get("format") == 1:
+        kept = _from_format_1(kept)
     if kept.get("format") != FORMAT:
         raise ValueError(
-            f"{NAME} has format {kept.get('format')!r}; this version reads {FORMAT}. Delete it to start anew."
+            f"{NAME} has format {kept.get('format')!r}; this version reads 1 and {FORMAT}. Delete it to start anew."
         )
     cloud = Cloud(kept["seed"])
+    usual = _settings(cloud)
+    for name, value in kept["settings"].items():
+        if name in usual:
+            setattr(cloud, name, type(usual[name])(records.valued(value)))
     cloud.generation = kept["generation"] + 1
-    cloud.clock_offset = kept["clock_offset"]
     cloud.knobs.set(**kept["knobs"]["everywhere"])
     cloud.knobs.by_tenant.update(kept["knobs"]["by_tenant"])
-    cloud.apps = {one["client_id"]: AppRegistration(**one) for one in kept["apps"]}
+    cloud.apps = {one["client_id"]: records.whole(AppRegistration, one) for one in kept["apps"]}
     for one in kept["tenants"]:
-        cloud.place(_restore_tenant(one))
+        cloud.place(_whole_tenant(one))
     for client_id, permissions, roles in kept["consented_everywhere"]:
         cloud.remember_consent(client_id, tuple(permissions), tuple(roles))
+    cloud.faults.restore(records.whole(Fault, one) for one in kept["faults"])
+    cloud.timeline.plan(records.whole(Planned, one) for one in kept["time_line"])
     for one in kept["effects"]:
-        cloud.effects.add(Effect(**one))
+        cloud.effects.add(records.whole(Effect, one))
     return cloud
 
 
-def _dump_tenant(tenant: SimTenant) -> dict[str, Any]:
+def _settings(cloud: Cloud) -> dict[str, Any]:
+    """The cloud's own plain values: its clock, and whatever else it has of this sort."""
+    found = {name: value for name, value in vars(cloud).items() if not name.startswith("_") and name not in _BY_HAND}
+    return {name: value for name, value in found.items() if isinstance(value, int | float | str | tuple | list | dict)}
+
+
+def _plain_tenant(tenant: SimTenant) -> dict[str, Any]:
     with tenant.lock:
-        return {
-            "id": tenant.id,
-            "name": tenant.name,
-            "domain": tenant.domain,
-            "users": [_dump_user(user) for user in tenant.users.values()],
-            "sessions": {token: _plain(session) for token, session in tenant.sessions.items() if not session.ended},
-            "consents": {client: _plain(consent) for client, consent in tenant.consents.items()},
-        }
+        kept: dict[str, Any] = records.plain(tenant)
+    kept["sessions"] = {token: session for token, session in kept["sessions"].items() if not session["ended"]}
+    return kept
 
 
-def _restore_tenant(kept: dict[str, Any]) -> SimTenant:
-    tenant = SimTenant(kept["id"], kept["name"], kept["domain"])
-    for one in kept["users"]:
-        methods = [_timed(SimMethod, method) for method in one.pop("methods")]
-        times = ("password_changed_at", "sessions_valid_from", "locked_until")
-        user = SimUser(**one | {name: _moment(one[name]) for name in times})
-        user.methods = {method.id: method for method in methods}
+def _whole_tenant(kept: dict[str, Any]) -> SimTenant:
+    tenant = records.whole(SimTenant, kept)
+    for user in list(tenant.users.values()):
         tenant.place(user)
-    tenant.sessions = {token: _timed(SimSession, one) for token, one in kept["sessions"].items()}
-    tenant.consents = {
-        client: Consent(**one | {"permissions": tuple(one["permissions"]), "roles": tuple(one["roles"])})
-        for client, one in kept["consents"].items()
-    }
     return tenant
 
 
-def _dump_user(user: SimUser) -> dict[str, Any]:
-    """Without the states that lagging reads see: after a restart everything is visible."""
-    kept = _plain(user)
-    del kept["past"]
-    return kept | {"methods": [_plain(method) for method in user.methods.values()]}
+def _from_format_1(kept: dict[str, Any]) -> dict[str, Any]:
+    """The first format had lists for users and methods, times as bare texts, and fewer things."""
+    tenants = [_tenant_of_format_1(one) for one in kept["tenants"]]
+    later = {"settings": {"clock_offset": kept["clock_offset"]}, "faults": [], "time_line": []}
+    return kept | {"format": FORMAT, "tenants": tenants} | later
 
 
-def _plain(record: Any) -> dict[str, Any]:
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
-    return {name: value.isoformat() if isinstance(value, dt.datetime) else value for name, value in values.items()}
+def _tenant_of_format_1(kept: dict[str, Any]) -> dict[str, Any]:
+    users = {}
+    for user in kept["users"]:
+        methods = {method["id"]: _timed(method, "created_at") for method in user["methods"]}
+        users[user["id"]] = _timed(user, "password_changed_at", "sessions_valid_from", "locked_until") | {
+            "methods": methods
+        }
+    sessions = {token: _timed(session, "issued_at") for token, session in kept["sessions"].items()}
+    return kept | {"users": users, "sessions": sessions}
 
 
-def _timed(kind: type[Record], kept: dict[str, Any]) -> Record:
-    values: dict[str, Any] = {n: _moment(value) if n.endswith("_at") else value for n, value in kept.items()}
-    return kind(**values)
-
-
-def _moment(text: str | None) -> dt.datetime | None:
-    return dt.datetime.fromisoformat(text) if text else None
+def _timed(kept: dict[str, Any], *names: str) -> dict[str, Any]:
+    return kept | {name: records.moment(kept[name]) for name in names}

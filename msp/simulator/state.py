@@ -47,6 +47,8 @@ class SimMethod:
 class SimUser:
     """One directory user. `default` is the word of userPreferredMethodForSecondaryAuthentication, "" for none.
 
+    system_preferred: whether Microsoft chooses the kind that is asked for first. mfa_state: disabled, enabled or
+    enforced.
     `past` holds earlier states that lagging reads still see, each with the moment until which they see it.
     """
 
@@ -62,6 +64,7 @@ class SimUser:
     roles: list[str] = field(default_factory=list)
     methods: dict[str, SimMethod] = field(default_factory=dict)
     default: str = ""
+    system_preferred: bool = False
     mfa_state: str = "disabled"
     wrong_passwords: list[str] = field(default_factory=list)
     lockouts: int = 0
@@ -114,7 +117,7 @@ class AppRegistration:
 class SimToken:
     """One hardware OATH token of a tenant's inventory. `assigned_to` is a user's id, or "".
 
-    status: available, assigned, activated, failedActivation.
+    status: available, assigned, activated, failedActivation. `used_steps` are the time steps whose code was used.
     """
 
     id: str
@@ -127,6 +130,7 @@ class SimToken:
     digest: str = "sha1"
     status: str = "available"
     assigned_to: str = ""
+    used_steps: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -159,11 +163,16 @@ class SimRelationship:
 
 @dataclass
 class SimPolicies:
-    """What a tenant allows. `methods` maps a configuration's id (SoftwareOath ...) to enabled or disabled."""
+    """What a tenant allows.
+
+    methods maps a configuration's id (SoftwareOath ...) to enabled or disabled. banned: words that no password may
+    hold; with any of them the tenant's own name is banned too.
+    """
 
     security_defaults: bool = True
     methods: dict[str, str] = field(default_factory=dict)
     conditional_access: list[dict[str, Any]] = field(default_factory=list)
+    banned: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -208,6 +217,15 @@ class SimTenant:
     def place(self, user: SimUser) -> None:
         self.users[user.id] = user
         self.ids_by_name[user.upn.lower()] = user.id
+        self.__dict__.pop("_sorted_ids", None)
+
+    @property
+    def ids_in_order(self) -> list[str]:
+        """Every user's id, sorted; sorted anew only after a change, so that pages of many users are cheap."""
+        known: list[str] = self.__dict__.get("_sorted_ids", [])
+        if len(known) != len(self.users):
+            known = self.__dict__["_sorted_ids"] = sorted(self.users)
+        return known
 
 
 def stamp(moment: dt.datetime) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import jwt
 from cryptography import x509
 
-from . import signin
+from . import hosts, signin
 from .answers import Answer, Refusal, Request, login_error
 from .cloud import Cloud
 from .state import AppRegistration, SimTenant
@@ -70,7 +70,7 @@ def _no(request: Request, code: int) -> Refusal:
 
 def tenant_or_refuse(cloud: Cloud, request: Request, key: str) -> SimTenant:
     found = cloud.find_tenant(key)
-    if found is None:
+    if found is None or not hosts.serves(request.base, found.cloud):
         raise _no(request, 90002)
     return found
 

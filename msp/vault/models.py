@@ -1,4 +1,4 @@
-"""The wrapped data keys: one live key for each tenant, and one for what belongs to the reseller itself."""
+"""The wrapped data keys, one live key for each tenant and one for the reseller itself; and secrets kept by name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from msp.vault.envelope import Place
 
 
 class DataKeyQuerySet(models.QuerySet["DataKey"]):
@@ -50,3 +52,20 @@ class DataKey(models.Model):
 
     def __str__(self) -> str:
         return f"Data key {self.pk}"
+
+
+class KeptSecret(models.Model):
+    """A secret of the installation itself that changes in use, such as the partner's refresh token; one per name."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=60, unique=True)
+    reseller_id = models.UUIDField()
+    sealed = models.BinaryField()
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def place(self) -> Place:
+        return Place(str(self.reseller_id), "", self.name, str(self.pk), 1)

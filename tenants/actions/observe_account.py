@@ -25,7 +25,7 @@ STALE_READ = dt.timedelta(minutes=15)
 
 def observe_account(account: SharedAccount, *, outside: Outside) -> Observation:
     """One reading, written down. Raises what `Directory.observe` raises; trouble leaves a finding behind."""
-    directory = outside.directory_for(str(account.tenant.directory_id), account.tenant.cloud)
+    directory = outside.directory_for(*account.tenant.way)
     give_connection_back()
     try:
         look = directory.observe(account.ref)

@@ -63,7 +63,7 @@ def work_target(target_id: UUID, *, outside: Outside) -> dt.datetime | None:
         return None
     # Somebody may have worked on it between our reading and our lease.
     target.refresh_from_db()
-    directory = outside.directory_for(str(target.account.tenant.directory_id), target.account.tenant.cloud)
+    directory = outside.directory_for(*target.account.tenant.way)
     work = Work(target, lease, outside, directory)
     try:
         if target.due_at is None or target.due_at > timezone.now():

@@ -1,4 +1,5 @@
 from .base import Reach, Row, Viewer, Walled, within
+from .check import TenantCheck
 from .customer import Customer
 from .finding import Finding
 from .method import NEVER_A_WAY_IN, Method
@@ -24,6 +25,7 @@ __all__ = [
     "Step",
     "Target",
     "Tenant",
+    "TenantCheck",
     "TenantGroup",
     "Viewer",
     "Walled",

@@ -32,6 +32,7 @@ class Finding(Lifecycle, Row):
         NO_CONNECTION = "no_connection", _("No connection to the tenant")
         ACCOUNT_MISSING = "account_missing", _("The account is not in the directory")
         RUN_PROBLEM = "run_problem", _("A step of a run needs a person")
+        CHECK_FAILED = "check_failed", _("The tenant check found something wrong")
 
     class Status(models.TextChoices):
         OPEN = "open", _("Open")

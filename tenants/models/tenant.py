@@ -5,6 +5,8 @@ from typing import Any, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from msp.microsoft import ports
+
 from .base import Reach, Row, Viewer, Walled
 from .customer import Customer
 from .reseller import Reseller
@@ -33,11 +35,18 @@ class Tenant(Row):
         US_GOV_L5 = "us_gov_l5", _("US Government L5")
         CHINA = "china", _("China (21Vianet)")
 
+    class Access(models.TextChoices):
+        APPLICATION = ports.Access.APPLICATION, _("As the app, consented in this tenant")
+        PARTNER = ports.Access.PARTNER, _("As the partner's user (GDAP)")
+
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="tenants")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="tenants")
     directory_id = models.UUIDField()
     default_domain = models.CharField(max_length=253)
     cloud = models.CharField(max_length=12, choices=Cloud, default=Cloud.GLOBAL)
+    access = models.CharField(
+        max_length=12, choices=Access, default=Access.APPLICATION, db_default=ports.Access.APPLICATION
+    )
     busy_until = models.DateTimeField(null=True, blank=True)
     observed_at = models.DateTimeField(null=True, blank=True)
     connection_problem = models.TextField(blank=True)
@@ -52,6 +61,11 @@ class Tenant(Row):
 
     def __str__(self) -> str:
         return self.default_domain
+
+    @property
+    def way(self) -> tuple[str, str, ports.Access]:
+        """What a port needs to know in order to come to this tenant."""
+        return str(self.directory_id), self.cloud, ports.Access(self.access)
 
 
 class TenantGroupQuerySet(Walled):

@@ -18,6 +18,7 @@ from msp.errors import (
     Busy,
     CannotRemove,
     DefaultMethodRefused,
+    GuestRefused,
     NoConnection,
     NotAllowed,
     PasswordRefused,
@@ -127,8 +128,11 @@ class WhenAnAccountIsObserved:
         guest = new_place(box, way_to(box, pem), upn="ana_fabrikam.example#EXT#@contoso.example")
         by_name = AccountRef(guest.tenant, "", guest.account.user_principal_name)
         assert guest.directory.observe(by_name).object_id == guest.user
-        guest.directory.set_password(by_name, NEW)
-        assert guest.lets_in(NEW)
+        guest.directory.revoke_sessions(by_name)
+        assert guest.effects("sessions_revoked") == 1
+        with pytest.raises(GuestRefused, match="guest"):
+            guest.directory.set_password(by_name, NEW)
+        assert guest.lets_in(OLD)
 
     def test_a_hardware_token_shows_its_serial_and_an_app_its_device(self, place):
         place.add(MethodKind.HARDWARE_OATH, serialNumber="LK-0001")

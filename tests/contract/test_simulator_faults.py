@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import httpx
@@ -115,6 +116,134 @@ class WhenTheServiceAnswersWithAnError:
         assert [found[one]["status"] for one in methods] == [204, 500, 204]
         assert cloud.method_ids() == [methods[1]]
 
+    @pytest.mark.parametrize("status", [400, 409, 423, 502, 504, 599])
+    def test_it_can_be_any_error(self, cloud: Microsoft, status: int) -> None:
+        cloud.cloud.faults.plan(kind="status", status=status, operation="password.set")
+        answer = cloud.set_password(NEW)
+        assert (answer.status_code, cloud.shared.password) == (status, PASSWORD)
+        assert answer.json()["error"]["code"]
+
+    def test_its_words_can_be_chosen(self, cloud: Microsoft) -> None:
+        cloud.cloud.faults.plan(kind="status", status=403, code="Authentication_Special", message="Not on a Monday.")
+        error = cloud.set_password(NEW).json()["error"]
+        assert (error["code"], error["message"]) == ("Authentication_Special", "Not on a Monday.")
+
+
+class WhenTheServiceSaysHowLongToWait:
+    @pytest.mark.parametrize(
+        ("form", "header"),
+        [
+            ("", "3"),
+            ("seconds", "3"),
+            ("decimal", "2.500"),
+            ("missing", None),
+            ("absurd", "absurd"),
+            ("-5", "-5"),
+            ("1e9", "1e9"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["429", "503"])
+    def test_it_says_so_in_the_chosen_form(self, cloud: Microsoft, kind: str, form: str, header: str | None) -> None:
+        cloud.cloud.faults.plan(kind=kind, delay=2.5, retry_after=form)
+        assert cloud.graph("GET", "/users").headers.get("Retry-After") == header
+
+    def test_a_date_is_not_too_early(self, cloud: Microsoft) -> None:
+        cloud.cloud.faults.plan(kind="status", status=504, delay=90, retry_after="date")
+        began = dt.datetime.now(dt.UTC)
+        named = parsedate_to_datetime(cloud.graph("GET", "/users").headers["Retry-After"])
+        assert dt.timedelta(seconds=90) <= named - began < dt.timedelta(minutes=5)
+
+    def test_inside_a_batch_it_is_a_decimal_number_unless_told_otherwise(self, cloud: Microsoft) -> None:
+        first, second = cloud.registers("software_oath"), cloud.registers("software_oath")
+        cloud.cloud.faults.plan(kind="429", path=first, delay=2.5)
+        cloud.cloud.faults.plan(kind="429", path=second, delay=2.5, retry_after="seconds")
+        found = cloud.batch(oath_delete(cloud, first), oath_delete(cloud, second))
+        assert [found[one]["headers"]["Retry-After"] for one in (first, second)] == ["2.500", "3"]
+
+
+class WhenTheAnswerIsSpoilt:
+    """The effect has happened, and the answer does not say so."""
+
+    def test_a_body_can_end_too_early(self, cloud: Microsoft) -> None:
+        cloud.cloud.faults.plan(kind="truncated_body", operation="sessions.revoke")
+        with pytest.raises(httpx.RemoteProtocolError):
+            cloud.graph("POST", f"/users/{cloud.shared.id}/revokeSignInSessions")
+        assert cloud.cloud.effects.count(kind="sessions_revoked") == 1
+        assert cloud.graph("GET", "/users").status_code == 200
+
+    def test_an_answer_without_a_body_ends_inside_its_head(self, cloud: Microsoft) -> None:
+        cloud.cloud.faults.plan(kind="truncated_body", operation="password.set")
+        with pytest.raises(httpx.RemoteProtocolError):
+            cloud.set_password(NEW)
+        assert cloud.shared.password == NEW
+
+    @pytest.mark.parametrize("kind", ["wrong_json", "empty_body"])
+    def test_a_yes_can_come_without_readable_words(self, cloud: Microsoft, kind: str) -> None:
+        cloud.cloud.faults.plan(kind=kind, operation="password.set")
+        answer = cloud.set_password(NEW)
+        assert (answer.status_code, cloud.shared.password) == (200, NEW)
+        with pytest.raises(ValueError, match="line 1"):
+            answer.json()
+
+    @pytest.mark.parametrize("kind", ["wrong_json", "empty_body"])
+    def test_a_no_stays_a_no(self, cloud: Microsoft, kind: str) -> None:
+        cloud.cloud.faults.plan(kind=kind, operation="password.set")
+        assert cloud.set_password("weak").status_code == 400
+
+    def test_one_item_of_a_batch_can_be_spoilt_alone(self, cloud: Microsoft) -> None:
+        methods = [cloud.registers("software_oath") for _ in range(2)]
+        cloud.cloud.faults.plan(kind="wrong_json", path=methods[0])
+        found = cloud.batch(*[oath_delete(cloud, one) for one in methods])
+        assert isinstance(found[methods[0]]["body"], str)
+        assert found[methods[1]]["status"] == 204
+        assert cloud.method_ids() == []
+
+    def test_an_item_can_be_missing_from_the_answer(self, cloud: Microsoft) -> None:
+        methods = [cloud.registers("software_oath") for _ in range(3)]
+        cloud.cloud.faults.plan(kind="item_missing", path=methods[1])
+        found = cloud.batch(*[oath_delete(cloud, one) for one in methods])
+        assert found.keys() == {methods[0], methods[2]}
+        assert cloud.method_ids() == []
+
+    def test_only_an_item_of_a_batch_can_be_missing(self, cloud: Microsoft) -> None:
+        (rule,) = cloud.cloud.faults.plan(kind="item_missing")
+        assert cloud.graph("GET", "/users").json()["value"]
+        assert rule.struck == 0
+
+
+class WhenSomethingStandsBetween:
+    def test_a_proxy_can_answer_in_its_own_words(self, cloud: Microsoft) -> None:
+        cloud.cloud.faults.plan(kind="html", operation="password.set")
+        answer = cloud.set_password(NEW)
+        assert (answer.status_code, cloud.shared.password) == (200, PASSWORD)
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert answer.text.startswith("<!DOCTYPE html>")
+
+    def test_a_proxy_can_repeat_a_request(self, cloud: Microsoft) -> None:
+        cloud.cloud.faults.plan(kind="twice", operation="sessions.revoke")
+        assert cloud.graph("POST", f"/users/{cloud.shared.id}/revokeSignInSessions").json()["value"] is True
+        assert cloud.cloud.effects.count(kind="sessions_revoked") == 2
+
+    def test_the_first_answer_of_a_repeated_request_arrives(self, cloud: Microsoft) -> None:
+        method_id = cloud.registers("software_oath")
+        cloud.cloud.faults.plan(kind="twice", operation="method.delete")
+        assert cloud.authentication("DELETE", f"softwareOathMethods/{method_id}").status_code == 204
+        assert cloud.cloud.effects.count(kind="method_removed") == 1
+
+    def test_a_late_request_has_its_effect_when_nobody_waits_any_more(self, cloud: Microsoft) -> None:
+        cloud.cloud.faults.plan(kind="delay", operation="password.set", delay=1)
+        with pytest.raises(httpx.ReadTimeout):
+            cloud.http.patch(
+                f"/v1.0/users/{cloud.shared.id}",
+                headers=cloud.bearer,
+                json={"passwordProfile": {"password": NEW}},
+                timeout=0.2,
+            )
+        deadline = time.monotonic() + 60
+        while cloud.shared.password != NEW and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert cloud.shared.password == NEW
+
 
 class WhenReadsLag:
     def test_a_deleted_method_is_still_listed_until_the_lag_is_over(self, cloud: Microsoft) -> None:
@@ -198,6 +327,24 @@ class WhenTheCloudLies:
         assert (cloud.shared.password, cloud.shared.sessions_valid_from) == (PASSWORD, before)
         assert list(cloud.cloud.effects) == []
 
+    def test_it_can_lie_once(self, cloud: Microsoft) -> None:
+        first, second = cloud.registers("software_oath"), cloud.registers("software_oath")
+        cloud.cloud.faults.plan(kind="lie", operation="method.delete")
+        for method_id in (first, second):
+            assert cloud.authentication("DELETE", f"softwareOathMethods/{method_id}").status_code == 204
+        assert cloud.method_ids() == [first]
+
+    def test_it_can_lie_about_one_item_of_a_batch(self, cloud: Microsoft) -> None:
+        methods = [cloud.registers("software_oath") for _ in range(3)]
+        cloud.cloud.faults.plan(kind="lie", path=methods[1])
+        found = cloud.batch(*[oath_delete(cloud, one) for one in methods])
+        assert {answer["status"] for answer in found.values()} == {204}
+        assert cloud.method_ids() == [methods[1]]
+
+    def test_it_still_refuses_what_it_would_refuse(self, cloud: Microsoft) -> None:
+        cloud.cloud.faults.plan(kind="lie", operation="password.set")
+        assert cloud.set_password("weak").status_code == 400
+
 
 class WhenATenantIsDead:
     def test_it_can_be_unavailable(self, cloud: Microsoft) -> None:
@@ -219,126 +366,3 @@ class WhenATenantIsDead:
         fabrikam = cloud.cloud.add_tenant("Fabrikam", "fabrikam.example")
         cloud.cloud.knobs.set(cloud.contoso.id, dead="503")
         assert cloud.ask_token(fabrikam.id).status_code == 200
-
-
-class ABatch:
-    def test_is_answered_in_another_order_than_it_was_asked(self, cloud: Microsoft) -> None:
-        asked = [{"id": str(number), "method": "GET", "url": f"/users/{cloud.shared.id}"} for number in range(20)]
-        answer = cloud.graph("POST", "/$batch", json={"requests": asked}).json()["responses"]
-        assert [one["id"] for one in answer] != [one["id"] for one in asked]
-        assert {one["id"] for one in answer} == {one["id"] for one in asked}
-
-    def test_keeps_the_order_that_dependencies_ask_for(self, cloud: Microsoft) -> None:
-        app, oath = cloud.registers("microsoft_authenticator"), cloud.registers("software_oath")
-        preference = {"userPreferredMethodForSecondaryAuthentication": "oath"}
-        root = f"/users/{cloud.shared.id}/authentication"
-        found = cloud.batch(
-            {
-                "id": "delete",
-                "method": "DELETE",
-                "url": f"{root}/microsoftAuthenticatorMethods/{app}",
-                "dependsOn": ["move"],
-            },
-            {
-                "id": "move",
-                "method": "PATCH",
-                "url": f"{root}/signInPreferences",
-                "body": preference,
-                "headers": {"Content-Type": "application/json"},
-            },
-            version="beta",
-        )
-        assert {one: answer["status"] for one, answer in found.items()} == {"move": 204, "delete": 204}
-        assert cloud.method_ids() == [oath]
-
-    def test_does_not_try_what_depends_on_a_failure(self, cloud: Microsoft) -> None:
-        method_id = cloud.registers("software_oath")
-        weak = {"passwordProfile": {"password": "weak"}}
-        headers = {"Content-Type": "application/json"}
-        found = cloud.batch(
-            {"id": "p", "method": "PATCH", "url": f"/users/{cloud.shared.id}", "body": weak, "headers": headers},
-            oath_delete(cloud, method_id, dependsOn=["p"]),
-        )
-        assert (found["p"]["status"], found[method_id]["status"]) == (400, 424)
-        assert cloud.method_ids() == [method_id]
-
-    @pytest.mark.parametrize(
-        "requests",
-        [
-            [],
-            [{"id": str(number), "method": "GET", "url": "/users"} for number in range(21)],
-            [{"id": "a", "method": "GET", "url": "/users"}, {"id": "A", "method": "GET", "url": "/users"}],
-            [{"id": "1", "method": "GET", "url": "https://graph.example/v1.0/users"}],
-            [{"id": "1", "method": "GET", "url": "/users", "dependsOn": ["2"]}],
-            [{"id": "1", "method": "POST", "url": "/users", "body": {}}],
-            [
-                {"id": "1", "method": "GET", "url": "/users", "dependsOn": ["2"]},
-                {"id": "2", "method": "GET", "url": "/users", "dependsOn": ["1"]},
-            ],
-        ],
-        ids=["empty", "too many", "same id", "absolute", "unknown dependency", "no content type", "circle"],
-    )
-    def test_that_is_malformed_is_refused_whole(self, cloud: Microsoft, requests: list[dict[str, object]]) -> None:
-        answer = cloud.graph("POST", "/$batch", json={"requests": requests})
-        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadRequest")
-
-    def test_is_logged_with_its_items(self, cloud: Microsoft) -> None:
-        cloud.batch({"id": "1", "method": "GET", "url": f"/users/{cloud.shared.id}"})
-        logged = [(entry.method, entry.in_batch, entry.status) for entry in cloud.cloud.log]
-        assert logged == [("GET", True, 200), ("POST", False, 200)]
-
-
-class TheServer:
-    def test_serves_sixty_four_callers_at_once(self, cloud: Microsoft) -> None:
-        cloud.cloud.knobs.set(latency_ms=200)
-        path, headers = f"{cloud.url}/v1.0/users/{cloud.shared.id}", cloud.bearer
-        trusted = ssl.create_default_context(cafile=str(cloud.simulator.ca_path))
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-        statuses: list[int] = []
-        with httpx.Client(verify=trusted, limits=limits, trust_env=False, timeout=30) as client:
-
-            def call() -> None:
-                statuses.extend(client.get(path, headers=headers).status_code for _ in range(3))
-
-            callers = [threading.Thread(target=call) for _ in range(64)]
-            began = time.monotonic()
-            for caller in callers:
-                caller.start()
-            for caller in callers:
-                caller.join()
-        assert statuses == [200] * 192
-        # One after another they would take 38 s.
-        assert time.monotonic() - began < 15
-
-    def test_is_not_held_up_by_a_caller_who_never_shakes_hands(self, cloud: Microsoft) -> None:
-        with socket.create_connection(("127.0.0.1", cloud.simulator.port)):
-            assert cloud.ask_token().status_code == 200
-
-    def test_keeps_a_connection_for_many_requests(self, cloud: Microsoft) -> None:
-        context = ssl.create_default_context(cafile=str(cloud.simulator.ca_path))
-        path = f"/{cloud.contoso.id}/v2.0/.well-known/openid-configuration"
-        with (
-            socket.create_connection(("127.0.0.1", cloud.simulator.port), timeout=5) as raw,
-            context.wrap_socket(raw, server_hostname="127.0.0.1") as secured,
-            secured.makefile("rb") as answers,
-        ):
-            for _ in range(3):
-                secured.sendall(f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
-                assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
-                length = 0
-                while (line := answers.readline()) != b"\r\n":
-                    if line.lower().startswith(b"content-length:"):
-                        length = int(line.split(b":")[1])
-                assert len(answers.read(length)) == length > 0
-
-    def test_refuses_a_body_without_a_length(self, cloud: Microsoft) -> None:
-        answer = cloud.http.post(f"/{cloud.contoso.id}/oauth2/v2.0/token", content=iter([b"grant_type=password"]))
-        assert answer.status_code == 411
-
-    def test_stops_although_a_request_hangs(self, tmp_path: Path) -> None:
-        with microsoft(tmp_path / "other") as other:
-            other.cloud.faults.plan(kind="timeout_before", delay=300)
-            with pytest.raises(httpx.ReadTimeout):
-                other.graph("GET", "/users", timeout=0.2)
-            began = time.monotonic()
-        assert time.monotonic() - began < 5

@@ -21,6 +21,7 @@ from msp.access.actions import make_link
 from msp.access.models import TotpDevice
 from msp.importing.flow import apply_import, preview_import
 from msp.outside import outside
+from msp.vault.kept import PARTNER_REFRESH_TOKEN, Kept
 from technicians.actions.assign import assign
 from technicians.actions.bind_authenticator import bind_authenticator
 from technicians.models import Authenticator, Role, Technician
@@ -157,6 +158,16 @@ class Story:
         return str(account.tenant.directory_id), account.user_principal_name
 
     # --- reveals ---
+
+    def the_partner_signs_in(self) -> None:
+        """A refresh token is kept, and replaced by the one that its use brings."""
+        first, second = (f"0.{secrets.token_urlsafe(60)}" for _ in range(2))
+        kept = Kept(self.world.outside.vault, PARTNER_REFRESH_TOKEN)
+        kept.store(first, reseller_id=self.world.reseller.pk)
+        kept.replace(first, second)
+        assert kept.read() == second
+        self.scan.plant("first refresh token of the partner", first)
+        self.scan.plant("second refresh token of the partner", second)
 
     def passwords_are_revealed(self) -> None:
         lost, ben = Visitor(self.ben), at_a_new_desk(self.ben)

@@ -22,7 +22,7 @@ from msp.errors import BadInput, LatchkeyError
 from msp.ops.work_here import work_until_settled
 from msp.outside import outside
 from msp.reports.evidence import write_evidence
-from msp.simulator import graph
+from msp.simulator import users
 from msp.simulator.server import Simulator
 from tests.faults.secrets_story import ACCOUNTS, TENANTS, Story
 from tests.pages.cast import installed
@@ -62,7 +62,7 @@ def exceptions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def echoing_cloud(monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> Simulator:
     """A Microsoft that says the new password in its answers: in refusals, in denials, in internal faults."""
-    patch, asked = graph._patch_user, iter(range(10_000))
+    patch, asked = users._change, iter(range(10_000))
 
     def echoes(call: Any) -> Any:
         password = (call.body or {}).get("passwordProfile", {}).get("password", "")
@@ -75,7 +75,7 @@ def echoing_cloud(monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> Simu
                 raise call.error(500, "InternalServerError", f"It went wrong with {password} in hand.")
         return patch(call)
 
-    monkeypatch.setattr(graph, "_patch_user", echoes)
+    monkeypatch.setattr(users, "_change", echoes)
     return simulator
 
 
@@ -113,6 +113,7 @@ class WhenEverythingThatTouchesASecretWasDone:
         story.accounts_are_imported()
         story.everybody_enrols()
         story.passwords_are_revealed()
+        story.the_partner_signs_in()
 
         faults = story.world.cloud.faults
         faults.plan(kind="reset_after_effect", method="PATCH", skip=3, times=2)

@@ -18,7 +18,8 @@ from technicians.actions.assign import assign
 from technicians.actions.enrol import begin_enrolment
 from technicians.actions.keep_upload import keep_upload
 from technicians.models import Role, Technician
-from tenants.models import SharedAccount, Step, Tenant, TenantGroup
+from tenants.check_facts import CheckItem, CheckState, worst_of
+from tenants.models import SharedAccount, Step, Tenant, TenantCheck, TenantGroup
 from tenants.plans import StepState
 from tests.support.source import Address
 from tests.support.world import World, found_reseller
@@ -91,6 +92,7 @@ def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
     step = Step.objects.get(target__run=run, kind="remove_method")
     step.advance(StepState.SENDING)
     step.advance(StepState.REFUSED, problem=f"{word} says no.")
+    keep_a_check(world, tenant, account)
     return Corner(word, tenant, account, {
         "tenant_id": tenant.pk,
         "account_id": account.pk,
@@ -102,6 +104,23 @@ def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
         "enrolment_id": enrolment.pk,
         "upload_id": make_upload(world, tenant, by=world.technician(f"Ina-{word}", Role.MANAGER)),
     })  # fmt: skip
+
+
+def keep_a_check(world: World, tenant: Tenant, account: SharedAccount) -> TenantCheck:
+    """A check with an item in every state; one is about the account and so hidden from whoever does not see it."""
+    items = [
+        CheckItem("consent", CheckState.WRONG, f"Nobody consented at {tenant}.", "Open the link.", consent=True),
+        CheckItem("policy.methods", CheckState.UNKNOWN, "The policy could not be read.", "Grant Policy.Read.All."),
+        CheckItem("account.1", CheckState.WARNING, f"{account} is blocked.", "Enable it.", account_id=str(account.pk)),
+        CheckItem("clock", CheckState.OK, "The clock agrees."),
+    ]
+    return TenantCheck.objects.create(
+        reseller=world.reseller,
+        tenant=tenant,
+        by=world.owner,
+        items=[item.as_json() for item in items],
+        worst=worst_of(items),
+    )
 
 
 def make_upload(world: World, tenant: Tenant, *, by: Technician) -> Any:

@@ -42,12 +42,29 @@ class WhenMicrosoftAsksForPatience:
             ("inf", 10.0),
             ("soon", 10.0),
             ("", 10.0),
+            (" 8 ", 8.0),
+            ("0.001", 1.0),
+            ("1e9", 3600.0),
+            ("1e999", 10.0),
+            ("7, 8", 10.0),
+            ("7;8", 10.0),
+            ("Wed, 25 Nov 99999 10:00:00 GMT", 10.0),
+            ("Wed, 25 Nov 2026 10:00:00 +9999", 10.0),
+            ("Wed, 25 Nov", 10.0),
+            ("Wed, 25 Nov 2099 10:00:00 GMT", 3600.0),
+            ("\x00", 10.0),
             (format_datetime(NOW + dt.timedelta(seconds=42), usegmt=True), 42.0),
             (format_datetime(NOW - dt.timedelta(seconds=42), usegmt=True), 1.0),
         ],
     )
     def test_seconds_and_dates_are_understood_and_nonsense_costs_ten_seconds(self, header, seconds):
         assert patience(reply(429, retry_after=header)) == seconds
+
+    def test_a_date_is_measured_by_the_clock_of_the_same_answer(self):
+        fast = NOW + dt.timedelta(hours=3)
+        until = format_datetime(fast + dt.timedelta(seconds=20), usegmt=True)
+        assert patience(reply(429, retry_after=until, date=format_datetime(fast, usegmt=True))) == 20.0
+        assert patience(reply(429, retry_after=until, date="no date")) == 3600.0
 
     def test_without_the_header_ten_seconds_are_waited(self):
         assert patience(reply(429)) == 10.0

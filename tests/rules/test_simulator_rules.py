@@ -11,7 +11,7 @@ from msp.simulator.faults import FaultPlan
 from msp.simulator.knobs import KnobBoard
 from msp.simulator.seeding import build, company_names
 from msp.simulator.state import GLOBAL_ADMINISTRATOR, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR, SimTenant
-from msp.simulator.throttle import Throttle
+from msp.simulator.throttle import CONDITIONAL_ACCESS, METHODS, UNITS, Charge, Throttle, charge_of, limit_of
 
 OLD = "Old-Password-1"
 
@@ -177,17 +177,46 @@ class APlanOfFaults:
 
 
 class TheThrottle:
+    CALL = Charge(METHODS, 1)
+
     def test_lets_five_pass_and_names_the_seconds_left(self) -> None:
         throttle = Throttle()
-        waits = [throttle.wait_for("app", "contoso", 5, at) for at in (100, 101, 102, 103, 104, 105.5, 109.9, 110)]
-        assert waits == [0, 0, 0, 0, 0, 5, 1, 0]
+        moments = (100, 101, 102, 103, 104, 105.5, 109.9, 110)
+        assert [throttle.take(self.CALL, "app", "contoso", 5, at).wait for at in moments] == [0, 0, 0, 0, 0, 5, 1, 0]
 
     def test_counts_each_tenant_and_application_alone(self) -> None:
         throttle = Throttle()
-        assert throttle.wait_for("app", "contoso", 1, 100) == 0
-        assert throttle.wait_for("app", "fabrikam", 1, 100) == 0
-        assert throttle.wait_for("other", "contoso", 1, 100) == 0
-        assert throttle.wait_for("app", "contoso", 1, 100) == 10
+        callers = (("app", "contoso"), ("app", "fabrikam"), ("other", "contoso"), ("app", "contoso"))
+        assert [throttle.take(self.CALL, *caller, 1, 100).wait for caller in callers] == [0, 0, 0, 10]
+
+    def test_counts_conditional_access_for_all_applications_together(self) -> None:
+        throttle, call = Throttle(), Charge(CONDITIONAL_ACCESS, 1)
+        assert throttle.take(call, "app", "contoso", 1, 100).wait == 0
+        refused = throttle.take(call, "other", "contoso", 1, 100.5)
+        assert (refused.wait, refused.headers) == (1, {})
+        assert throttle.take(call, "other", "contoso", 1, 101).wait == 0
+
+    @pytest.mark.parametrize(("users", "units"), [(0, 3500), (49, 3500), (50, 5000), (500, 5000), (501, 8000)])
+    def test_gives_larger_tenants_more_units(self, users: int, units: int) -> None:
+        assert limit_of(UNITS, 5, users) == units
+
+    @pytest.mark.parametrize(
+        ("method", "path", "query", "price"),
+        [
+            ("GET", "users", {}, 2),
+            ("GET", "users", {"$select": "id"}, 1),
+            ("GET", "users", {"$expand": "manager"}, 3),
+            ("GET", "users", {"$top": "5", "$select": "id"}, 1),
+            ("GET", "contracts", {}, 3),
+            ("GET", "users/1", {}, 1),
+        ],
+    )
+    def test_prices_a_read_in_units(self, method: str, path: str, query: dict[str, str], price: int) -> None:
+        assert charge_of(method, tuple(path.split("/")), query) == Charge(UNITS, price)
+
+    @pytest.mark.parametrize("path", ["auditLogs/signIns", "reports/x", "users/1/authentication/methods"])
+    def test_counts_logs_reports_and_methods_together(self, path: str) -> None:
+        assert charge_of("GET", tuple(path.split("/")), {}) == self.CALL
 
 
 class TheKnobs:
