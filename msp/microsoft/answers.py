@@ -48,13 +48,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. Header names are in lower case; `body` is the JSON object, or None when there was none."""
+    """One answer. Header names are in lower case; `body` is the JSON object, or None when there was none.
+
+    `strange` marks content that is no JSON object: Graph sends none, so somebody on the way has answered in its place.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: Mapping[str, Any] | None = field(repr=False)
     client_request_id: str
     answered_at: dt.datetime
+    strange: bool = False
 
     @property
     def request_id(self) -> str:

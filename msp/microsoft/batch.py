@@ -60,4 +60,5 @@ def _inner(item: Mapping[str, Any], outer: Reply) -> Reply:
         body=body if isinstance(body, dict) else None,
         client_request_id=outer.client_request_id,
         answered_at=outer.answered_at,
+        strange=body is not None and not isinstance(body, dict),
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from msp.errors import NotInThisCloud, Unreachable
-from msp.microsoft.answers import Call, Reply, no
+from msp.microsoft.answers import Call, Reply, lost, no
 from msp.microsoft.batch import opened
 from msp.microsoft.breaker import CircuitBreaker
 from msp.microsoft.budget import Budget
@@ -135,9 +135,11 @@ def body_of(reply: Reply | None, call: Call, wanted: str = "") -> Mapping[str, A
 
 
 def answer_of(reply: Reply, call: Call, *, already: bool = False) -> Answer:
-    """The yes to a change. Raises what any other status means."""
+    """The yes to a change. Raises what any other status means, and AnswerLost for a yes that is not Graph's."""
     if not (reply.said_yes or already):
         raise no(reply, call)
+    if reply.said_yes and reply.strange:
+        raise lost(call, f"what came back ({reply.status}) is no answer of Graph's; a proxy may have spoken for it")
     return Answer(reply.request_id, reply.client_request_id, reply.answered_at, already=already)
 
 

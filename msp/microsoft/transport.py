@@ -122,12 +122,14 @@ class Transport:
         took = time.monotonic() - began
         log.debug("%s %s: %s in %.2f s, client-request-id %s", request.method, request.url.path,
                   response.status_code, took, client_request_id)  # fmt: skip
+        body = _json_object(content)
         reply = Reply(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
-            body=_json_object(content),
+            body=body,
             client_request_id=client_request_id,
             answered_at=dt.datetime.now(dt.UTC),
+            strange=bool(content) and body is None,
         )
         return reply, content or b""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from . import inventory, rules
 from .cloud import Cloud
@@ -59,12 +59,12 @@ def role_ids(roles: Iterable[str]) -> list[str]:
     return found
 
 
-def set_tenant(cloud: Cloud, tenant_key: str, **changes: Any) -> SimTenant:
+def set_tenant(cloud: Cloud, tenant_key: str, changes: dict[str, Any]) -> SimTenant:
     """Change settings of a tenant: all of TENANT_SETTINGS and `policies`, in which what is not named stays.
 
     Raises ValueError, and then changes nothing.
     """
-    tenant = cloud.tenant(tenant_key)
+    tenant, changes = cloud.tenant(tenant_key), dict(changes)
     policies = changes.pop("policies", {})
     _check("tenant", TENANT_SETTINGS, changes, further=("policies",))
     _one_of("cloud", CLOUDS, changes)
@@ -154,6 +154,26 @@ def enable_app(cloud: Cloud, client_id: str, tenant_key: str, enabled: bool) -> 
         raise ValueError(f"No such tenant has consented to the application {client_id}.")
     cloud.changed()
     return found
+
+
+def set_logs(cloud: Cloud, delay: object = None, noise: object = None) -> None:
+    """How events reach the logs: late by a time between two numbers of seconds; some twice, by that chance (0 to 1)."""
+    if delay is not None:
+        if not isinstance(delay, list) or len(delay) != 2 or not all(_is_amount(one) for one in delay):
+            raise ValueError("delay is a list of two numbers of seconds, the shortest and the longest.")
+        if delay[0] > delay[1]:
+            raise ValueError(f"The shortest delay, {delay[0]}, is longer than the longest, {delay[1]}.")
+    if noise is not None and not (_is_amount(noise) and noise <= 1):
+        raise ValueError("noise is a number from 0 to 1.")
+    if delay is not None:
+        cloud.log_delay = (float(delay[0]), float(delay[1]))
+    if noise is not None:
+        cloud.log_noise = float(noise)
+    cloud.changed()
+
+
+def _is_amount(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def _forget_name(tenant: SimTenant, user: SimUser) -> None:

@@ -53,7 +53,7 @@ def answered(
         return _error(fault, ids, in_batch=in_batch)
     match fault.kind:
         case "html":
-            return _text(200, PROXY_PAGE, "text/html; charset=utf-8", in_batch=in_batch)
+            return Answer(200, PROXY_PAGE.encode(), {"Content-Type": "text/html; charset=utf-8"})
         case "lie":
             with knobs.lying():
                 return act()
@@ -64,7 +64,8 @@ def answered(
         case "wrong_json":
             done = act()
             status = 200 if done.status == 204 else done.status
-            return _text(status, HALF_JSON, "application/json; charset=utf-8", in_batch=in_batch)
+            # Inside a batch the body of an item is a JSON value in any case: there it is a text.
+            return Answer(status, HALF_JSON if in_batch else HALF_JSON.encode(), {"Content-Type": "application/json"})
         case "empty_body":
             done = act()
             return Answer(200 if done.status == 204 else done.status, None, done.headers)
@@ -94,7 +95,9 @@ def _retry_after(fault: Fault, status: int, *, in_batch: bool) -> str:
     form, seconds = fault.retry_after, fault.delay or 1.0
     if not form:
         asks = status == 429 or (status in (503, 504) and fault.delay > 0)
-        form = "missing" if not asks else "decimal" if in_batch else "seconds"
+        if asks and in_batch:
+            return f"{seconds:.3f}".rstrip("0").rstrip(".")
+        form = "seconds" if asks else "missing"
     match form:
         case "missing":
             return ""
@@ -107,8 +110,3 @@ def _retry_after(fault: Fault, status: int, *, in_batch: bool) -> str:
             moment = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds + 1)
             return format_datetime(moment.replace(microsecond=0), usegmt=True)
     return form
-
-
-def _text(status: int, text: str, content_type: str, *, in_batch: bool) -> Answer:
-    """A body that is no JSON value; inside a batch it is a text, since there it must be one."""
-    return Answer(status, text if in_batch else text.encode(), {"Content-Type": content_type})

@@ -8,28 +8,23 @@ Tests hold it as `simulator.cloud`; the HTTP doors call the same methods. Names 
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import random
 import secrets
 import threading
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import inventory, kinds, passes, registering, signin, totp
+from . import events, inventory, kinds, passes, registering, signin, totp
+from .applications import Applications, NotThere
 from .faults import FaultPlan
-from .grants import Grant, Grants, thumbprints
+from .grants import Grants
 from .journal import Effect, Entry, Journal
 from .knobs import KnobBoard
 from .registering import NoRoom as NoRoom
 from .state import (
-    DEFAULT_PERMISSIONS,
     GLOBAL_ADMINISTRATOR,
-    PRIVILEGED_AUTHENTICATION_ADMINISTRATOR,
     AppRegistration,
-    Consent,
     SimMethod,
     SimSession,
     SimTenant,
@@ -40,16 +35,11 @@ from .throttle import Throttle
 from .timeline import TimeLine
 
 
-class NotThere(Exception):
-    """No such tenant, user, method or application in this cloud."""
-
-
-class Cloud:
+class Cloud(Applications):
     """A whole Microsoft cloud. Deterministic by `seed` where chance plays a part."""
 
     def __init__(self, seed: int = 1) -> None:
-        self.seed = seed
-        self.generation = 0
+        super().__init__(seed)
         self.tenants: dict[str, SimTenant] = {}
         self.apps: dict[str, AppRegistration] = {}
         self.knobs = KnobBoard()
@@ -61,10 +51,12 @@ class Cloud:
         self.stopping = threading.Event()
         self.changes = 0
         self.clock_offset = 0.0
+        self.log_delay = (0.0, 0.0)
+        self.log_noise = 0.0
+        self.login_trouble: dict[str, int] = {}
         self._ids_by_domain: dict[str, str] = {}
         self._grants = Grants()
         self._everywhere: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-        self._dice: dict[str, random.Random] = {}
         self._lock = threading.RLock()
 
     def reset(self, seed: int | None = None) -> None:
@@ -74,23 +66,7 @@ class Cloud:
             fresh.stopping, fresh.changes = self.stopping, self.changes + 1
             self.__dict__.update(fresh.__dict__)
 
-    # Chance and time
-
-    def chance(self, purpose: str) -> random.Random:
-        """A generator of its own for each purpose, so that one use does not shift another."""
-        with self._lock:
-            if purpose not in self._dice:
-                self._dice[purpose] = random.Random(f"{self.seed}/{self.generation}/{purpose}")  # noqa: S311
-            return self._dice[purpose]
-
-    def new_id(self) -> str:
-        with self._lock:
-            return str(uuid.UUID(int=self.chance("ids").getrandbits(128), version=4))
-
-    def new_seed(self) -> str:
-        """160 bits in Base32. Not secret: they come from the cloud's seed."""
-        with self._lock:
-            return base64.b32encode(self.chance("seeds").randbytes(20)).decode()
+    # Time
 
     def now(self) -> dt.datetime:
         """The cloud's clock: the machine's, plus what `advance` added."""
@@ -316,11 +292,16 @@ class Cloud:
         tenant = self.tenant(tenant_id)
         with tenant.lock:
             now, user = self.now(), tenant.user(upn)
+            codes = events.used_steps(user) if user else {}
             if access_pass is None:
                 result = signin.judge(user, password, code, push, now)
             else:
                 result = passes.judge(tenant, user, access_pass, now)
-            if result != "signed_in" or user is None:
+            if user is None:
+                return signin.SignInResult(result)
+            error, factor = events.SIGN_IN_ERRORS[result], events.factor_of(user, codes, push)
+            events.signed_in(self, tenant, user, error=error, factor=factor)
+            if result != "signed_in":
                 return signin.SignInResult(result)
             token = secrets.token_urlsafe(24)
             tenant.sessions[token] = SimSession(user.id, now)
@@ -332,83 +313,7 @@ class Cloud:
         with tenant.lock:
             return signin.session_lives(tenant, session)
 
-    # Applications and tokens
-
-    def register_app(
-        self,
-        client_id: str = "",
-        *,
-        certificate_pem: str = "",
-        secret: str = "",
-        secret_expired: bool = False,
-        public_client: bool = False,
-    ) -> str:
-        """Register an application, or replace its credentials; answers its client id."""
-        client_id = (client_id or self.new_id()).lower()
-        sha256, sha1 = thumbprints(certificate_pem) if certificate_pem else ("", "")
-        with self._lock:
-            self.apps[client_id] = AppRegistration(
-                client_id, certificate_pem, sha256, sha1, secret, secret_expired, public_client
-            )
-        self.changed()
-        return client_id
-
-    def consent(
-        self,
-        client_id: str,
-        tenant_id: str = "",
-        *,
-        permissions: Iterable[str] = DEFAULT_PERMISSIONS,
-        roles: Iterable[str] = (PRIVILEGED_AUTHENTICATION_ADMINISTRATOR,),
-    ) -> None:
-        """An administrator's consent in one tenant, or ("") in all present and later ones. It replaces the former."""
-        client_id, permissions, roles = client_id.lower(), tuple(permissions), tuple(roles)
-        with self._lock:
-            if not tenant_id:
-                self.remember_consent(client_id, permissions, roles)
-            for tenant in [self.tenant(tenant_id)] if tenant_id else list(self.tenants.values()):
-                self._consent_in(tenant, client_id, permissions, roles)
-        self.changed()
-
-    def remember_consent(self, client_id: str, permissions: tuple[str, ...], roles: tuple[str, ...]) -> None:
-        """Consent in every tenant that will be added."""
-        self._everywhere[client_id] = (permissions, roles)
-
-    def consented_everywhere(self) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-        return [(client_id, *granted) for client_id, granted in self._everywhere.items()]
-
-    def _consent_in(
-        self, tenant: SimTenant, client_id: str, permissions: tuple[str, ...], roles: tuple[str, ...]
-    ) -> None:
-        with tenant.lock:
-            before = tenant.consents.get(client_id)
-            principal = before.service_principal_id if before else self.new_id()
-            tenant.consents[client_id] = Consent(principal, permissions, roles)
-
-    def withdraw_consent(self, client_id: str, tenant_id: str) -> None:
-        """Take the application out of one tenant; tokens already issued stop at once."""
-        tenant = self.tenant(tenant_id)
-        with tenant.lock:
-            tenant.consents.pop(client_id.lower(), None)
-        self.changed()
-
-    def issue_token(self, tenant: SimTenant, client_id: str) -> tuple[str, int]:
-        """(opaque access token, seconds it lives)."""
-        life = self.knobs.of(tenant.id).token_life
-        with tenant.lock:
-            consent = tenant.consents[client_id]
-        permissions, principal_id = frozenset(consent.permissions), consent.service_principal_id
-        return self._grants.issue(tenant.id, client_id, permissions, life, principal_id=principal_id), int(life)
-
-    def grant_of(self, token: str) -> Grant | None:
-        """What a live token stands for."""
-        grant = self._grants.of(token)
-        tenant = self.tenants.get(grant.tenant_id) if grant else None
-        return grant if grant and tenant and grant.client_id in tenant.consents else None
-
-    def expire_tokens(self, tenant_id: str = "") -> None:
-        """Make every access token (of one tenant) worthless now."""
-        self._grants.expire(tenant_id)
+    # Journals
 
     def note(
         self,
@@ -423,4 +328,6 @@ class Cloud:
         """Write an effect into the journal; call it where the change happens, under the tenant's lock."""
         method_id, method_kind = (method.id, method.kind) if method else ("", "")
         at = stamp(self.now())
-        self.effects.add(Effect(kind, tenant.id, user.id, user.upn, by, at, method_id, method_kind, request_id))
+        effect = Effect(kind, tenant.id, user.id, user.upn, by, at, method_id, method_kind, request_id)
+        self.effects.add(effect)
+        events.changed(self, tenant, effect)

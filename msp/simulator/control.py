@@ -13,7 +13,8 @@ from typing import Any
 
 from . import administration, seeding, totp
 from .answers import Answer, Request
-from .cloud import Cloud, NoRoom, NotThere
+from .applications import NotThere
+from .cloud import Cloud, NoRoom
 from .state import SimMethod, SimTenant, SimUser, stamp
 from .timeline import Planned
 
@@ -87,7 +88,7 @@ def _add_tenant(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _set_tenant(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
     """Change settings of one `tenant`: see `administration.set_tenant`; answers what counts now."""
-    return _tenant(administration.set_tenant(cloud, asked.pop("tenant"), **asked))
+    return _tenant(administration.set_tenant(cloud, asked.pop("tenant"), asked))
 
 
 def _add_user(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
@@ -178,6 +179,23 @@ def _knobs(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
     return asdict(cloud.knobs.of(tenant))
 
 
+def _logs(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
+    """How audit and sign-in events arrive: see `administration.set_logs`; answers what counts now."""
+    administration.set_logs(cloud, asked.get("delay"), asked.get("noise"))
+    return {"delay": list(cloud.log_delay), "noise": cloud.log_noise}
+
+
+def _login_trouble(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
+    """Let the token endpoint of one `tenant` refuse everybody with an AADSTS `code`; 0 ends it."""
+    tenant, code = cloud.tenant(asked["tenant"]), int(asked["code"])
+    if code:
+        cloud.login_trouble[tenant.id] = code
+    else:
+        cloud.login_trouble.pop(tenant.id, None)
+    cloud.changed()
+    return {"trouble": dict(cloud.login_trouble)}
+
+
 def _faults(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
     """`plan`: rules to add; `clear`: forget the former first. Answers every rule with its counts."""
     if asked.get("clear"):
@@ -260,6 +278,8 @@ VERBS: dict[str, Verb] = {
     "consents/withdraw": _withdraw,
     "consents/enabled": _enable_consent,
     "knobs": _knobs,
+    "logs": _logs,
+    "login/trouble": _login_trouble,
     "faults": _faults,
     "clock": _clock,
     "tokens/expire": _expire_tokens,

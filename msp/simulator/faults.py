@@ -34,7 +34,7 @@ class Fault:
 
     kind, before any effect:
       500, 503, 429, status: an error answer; `status` (400 to 599), `code` and `message` say which.
-      html: 200 with a page of HTML, as a proxy between would send.
+      html: 200 with a page of HTML, as a proxy between would send; so a whole request, never an item of a batch.
       lie: the answer of success, and nothing happens.
       timeout_before, reset_before: no answer.
     kind, the effect happens:
@@ -46,7 +46,8 @@ class Fault:
 
     `delay`: seconds that a time-out holds the connection (0 is 60), that a slow body or a delay takes, or that
     Retry-After asks for. `retry_after`: "" as Microsoft does (429 always, 503 and 504 when there is a delay; whole
-    seconds, inside a $batch a decimal number), one of RETRY_AFTER_FORMS, or any other text, sent as it is.
+    seconds, inside a $batch with a fraction when the delay has one), one of RETRY_AFTER_FORMS (decimal: always with
+    three decimal places), or any other text, sent as it is.
 
     A status strikes a batch item alone. A lost connection is lost for the whole batch: with a *before* kind none of
     its items has an effect, with an *after* kind all have.
@@ -90,7 +91,7 @@ class Fault:
             self.method.upper() in ("", method)
             and (not self.tenant or self.tenant.lower() in tenants)
             and (not self.operation or OPERATIONS[self.operation].is_this(method, path))
-            and (self.kind != "item_missing" or in_batch)
+            and self.kind != ("html" if in_batch else "item_missing")
             and bool(self._pattern.search(path))
         )
 

@@ -21,7 +21,7 @@ from .timeline import DONE, Planned
 SCHEMA = Path(__file__).with_name("scenario.schema.json")
 _OF_TENANT = ("cloud", "condition", "plans", "federated", "policies")
 _OF_NEW_USER = ("upn", "display_name", "password", "roles", "enabled", "synced", "user_type")
-_OF_USER = ("mfa_state", "default")
+_OF_USER = ("mfa_state", "default", "password_expired")
 
 
 class ScenarioWrong(ValueError):
@@ -41,7 +41,8 @@ def cloud_of(file: Path, seed: int = 1) -> Cloud:
         schema_check.check(asked, schema())
         return _Loader(Cloud(seed), asked, file.parent).load()
     except schema_check.DoesNotFit as wrong:
-        raise ScenarioWrong(f"{file} at {wrong.path}: {wrong.sentence} Nothing of it was loaded.") from None
+        sentence = wrong.sentence.rstrip(".")
+        raise ScenarioWrong(f"{file} at {wrong.path}: {sentence}. Nothing of it was loaded.") from None
 
 
 def _read(file: Path) -> Any:
@@ -85,6 +86,8 @@ class _Loader:
     def load(self) -> Cloud:
         with _at("$.knobs"):
             self._do("knobs", self.asked.get("knobs", {}))
+        with _at("$.logs"):
+            self._do("logs", self.asked.get("logs", {}))
         for number, tenant in enumerate(self.asked["tenants"]):
             self._tenant(f"$.tenants[{number}]", tenant)
         for number, app in enumerate(self.asked.get("apps", [])):

@@ -66,6 +66,7 @@ class SimUser:
     default: str = ""
     system_preferred: bool = False
     mfa_state: str = "disabled"
+    password_expired: bool = False
     wrong_passwords: list[str] = field(default_factory=list)
     lockouts: int = 0
     locked_until: dt.datetime | None = None

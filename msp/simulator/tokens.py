@@ -16,10 +16,10 @@ from urllib.parse import parse_qsl, unquote_plus
 import jwt
 from cryptography import x509
 
-from . import hosts, signin
+from . import events, hosts, organisation, rules, signin
 from .answers import Answer, Refusal, Request, login_error
 from .cloud import Cloud
-from .state import AppRegistration, SimTenant
+from .state import AppRegistration, SimTenant, SimUser
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -27,11 +27,19 @@ _TEXTS = {
     50034: "The user account does not exist in the directory. To sign into this application, the account must be "
     "added to the directory.",
     50053: "You've tried to sign in too many times with an incorrect user ID or password.",
+    50055: "The password is expired.",
+    50056: "Invalid or null password: password does not exist in the directory for this user.",
     50057: "The user account is disabled.",
     50076: "Due to a configuration change made by your administrator, or because you moved to a new location, you "
     "must use multi-factor authentication to access the resource.",
     50079: "Due to a configuration change made by your administrator, or because you moved to a new location, you "
     "must enroll in multi-factor authentication to access the resource.",
+    50196: "The server terminated an operation because it encountered a client request loop.",
+    53003: "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.",
+    90024: "A transient error has occurred. Please try again.",
+    90033: "A transient error has occurred. Please try again.",
+    90055: "Too many requests. Please try again.",
+    500014: "The service principal for the resource is disabled.",
     50126: "Error validating credentials due to invalid username or password.",
     65001: "The user or administrator has not consented to use the application.",
     70003: "The app requested an unsupported grant type.",
@@ -52,6 +60,11 @@ _TEXTS = {
     7000222: "The provided client secret keys for app are expired.",
 }
 _ERRORS = {
+    50196: "temporarily_unavailable",
+    90024: "temporarily_unavailable",
+    90033: "temporarily_unavailable",
+    90055: "temporarily_unavailable",
+    500014: "invalid_resource",
     65001: "invalid_grant",
     70003: "unsupported_grant_type",
     70011: "invalid_scope",
@@ -72,6 +85,9 @@ def tenant_or_refuse(cloud: Cloud, request: Request, key: str) -> SimTenant:
     found = cloud.find_tenant(key)
     if found is None or not hosts.serves(request.base, found.cloud):
         raise _no(request, 90002)
+    trouble = organisation.refusal_of(found) or cloud.login_trouble.get(found.id, 0)
+    if trouble:
+        raise _no(request, trouble)
     return found
 
 
@@ -203,7 +219,7 @@ def _basic(request: Request) -> tuple[str, str]:
 
 
 def _probe(cloud: Cloud, request: Request, tenant: SimTenant, form: dict[str, str], *, consented: bool) -> Answer:
-    """A sign-in with a password alone. It never succeeds: this cloud asks every user for a second factor.
+    """A sign-in with a password alone: a token where nothing asks for more than that, else the code that says what.
 
     Assumption: the password is judged before anything else is said about the account.
     """
@@ -213,9 +229,35 @@ def _probe(cloud: Cloud, request: Request, tenant: SimTenant, form: dict[str, st
         user = tenant.user(form["username"])
         if user is None:
             raise _no(request, 50034)
-        verdict = signin.judge_password(user, form["password"], cloud.now())
-        enrolled = signin.has_second_factor(user)
+        code = _code_of_probe(cloud, tenant, user, form["password"], consented=consented)
+        events.signed_in(cloud, tenant, user, error=code, interactive=False)
     cloud.changed()
-    if verdict == "right":
-        raise _no(request, 65001 if not consented else 50076 if enrolled else 50079)
-    raise _no(request, {"wrong": 50126, "locked": 50053, "disabled": 50057}[verdict])
+    if code:
+        raise _no(request, code)
+    issued, life = cloud.issue_token_for(tenant, form["client_id"].lower(), user)
+    return Answer(200, {"token_type": "Bearer", "scope": "", "expires_in": life, "access_token": issued})
+
+
+def _code_of_probe(cloud: Cloud, tenant: SimTenant, user: SimUser, password: str, *, consented: bool) -> int:
+    """The AADSTS code, 0 for a token. Assumption: the codes for those whose password is not here (50056) or not
+    taken in this grant (50126 for one with blanks at an end).
+    """
+    if rules.is_guest(user) or rules.is_federated(tenant, user):
+        return 50056
+    if password != password.strip():
+        return 50126
+    verdict = signin.judge_password(user, password, cloud.now())
+    if verdict != "right":
+        return {"wrong": 50126, "locked": 50053, "disabled": 50057}[verdict]
+    if user.password_expired:
+        return 50055
+    policies = [one for one in tenant.policies.conditional_access if one.get("state") == "enabled"]
+    if any(one.get("blocks") == "ropc" for one in policies):
+        return 53003
+    if not consented:
+        return 65001
+    asks = tenant.policies.security_defaults or user.mfa_state != "disabled" or any(one.get("mfa") for one in policies)
+    if not asks:
+        return 0
+    return 50076 if signin.has_second_factor(user) else 50079
+

@@ -158,7 +158,7 @@ class WhenTheServiceSaysHowLongToWait:
         cloud.cloud.faults.plan(kind="429", path=first, delay=2.5)
         cloud.cloud.faults.plan(kind="429", path=second, delay=2.5, retry_after="seconds")
         found = cloud.batch(oath_delete(cloud, first), oath_delete(cloud, second))
-        assert [found[one]["headers"]["Retry-After"] for one in (first, second)] == ["2.500", "3"]
+        assert [found[one]["headers"]["Retry-After"] for one in (first, second)] == ["2.5", "3"]
 
 
 class WhenTheAnswerIsSpoilt:
@@ -218,6 +218,12 @@ class WhenSomethingStandsBetween:
         assert (answer.status_code, cloud.shared.password) == (200, PASSWORD)
         assert answer.headers["Content-Type"].startswith("text/html")
         assert answer.text.startswith("<!DOCTYPE html>")
+
+    def test_a_proxy_never_reaches_into_a_batch(self, cloud: Microsoft) -> None:
+        method_id = cloud.registers("software_oath")
+        cloud.cloud.faults.plan(kind="html", operation="method.delete")
+        assert cloud.batch(oath_delete(cloud, method_id))[method_id]["status"] == 204
+        assert cloud.method_ids() == []
 
     def test_a_proxy_can_repeat_a_request(self, cloud: Microsoft) -> None:
         cloud.cloud.faults.plan(kind="twice", operation="sessions.revoke")

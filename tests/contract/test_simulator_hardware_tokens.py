@@ -271,3 +271,16 @@ class WhenTheCloudLies:
         assert [answer.status_code for answer in answers] == [201, 204, 204, 201, 204, 204, 204, 204, 204]
         assert refusal(desk.activate(waiting, "1")) == IN_METHODS
         assert (desk.inventory("GET").json()["value"], desk.method_ids()) == (before, [active])
+
+
+class TheTenantsLog:
+    def test_tells_of_a_token_that_became_a_method_and_of_one_that_no_longer_is(self, desk: Desk) -> None:
+        token_id = desk.active()
+        desk.of_user("DELETE", f"/{token_id}")
+        query = {"$filter": "loggedByService eq 'Authentication Methods'", "$orderby": "activityDateTime asc"}
+        events = desk.graph("GET", "/auditLogs/directoryAudits", params=query).json()["value"]
+        assert [event["activityDisplayName"] for event in events] == [
+            "Admin registered security info",
+            "Admin deleted security info",
+        ]
+        assert {event["targetResources"][0]["id"] for event in events} == {desk.shared.id}

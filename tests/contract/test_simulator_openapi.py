@@ -196,7 +196,7 @@ class EveryRefusal:
 
 class ABatchAnswer:
     def test_has_the_documented_shape(self, cloud: Microsoft) -> None:
-        cloud.cloud.faults.plan(kind="429", path="authentication/methods", delay=10)
+        cloud.cloud.faults.plan(kind="429", path="authentication/methods", delay=10, retry_after="seconds")
         found = cloud.batch(
             {"id": "1", "method": "POST", "url": f"/users/{cloud.shared.id}/revokeSignInSessions"},
             {"id": "2", "method": "GET", "url": f"/users/{cloud.shared.id}/authentication/methods"},

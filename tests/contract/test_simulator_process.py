@@ -17,15 +17,17 @@ import pytest
 
 from msp.simulator import snapshot
 from msp.simulator.remote import ControlRefused, RemoteCloud
-from tests.support.simulated import PASSWORD, credential, microsoft
+from tests.support.simulated import APP, PASSWORD, credential, microsoft
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "docs" / "simulator" / "two-tenants.json"
 
 
 @contextmanager
-def process(state_dir: Path, *, stop: int = signal.SIGTERM) -> Iterator[RemoteCloud]:
+def process(state_dir: Path, *further: str, stop: int = signal.SIGTERM) -> Iterator[RemoteCloud]:
     """A simulator process, reached through its control API; its exit code must be 0 unless it is killed."""
     command = [sys.executable, "-m", "msp.simulator", "--state-dir", str(state_dir), "--port", "0", "--seed", "5"]
+    command += further
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
     try:
@@ -93,31 +95,41 @@ class WhenTheProcessRuns:
         assert second.stderr.startswith(f"The simulated cloud cannot start on 127.0.0.1:{port}: ")
         assert second.stderr.count("\n") == 1
 
+    def test_a_scenario_fills_it_once_and_goes_on_after_a_restart(self, tmp_path: Path) -> None:
+        tenant, upn = "contoso.example", "admin@contoso.example"
+        with process(tmp_path, "--scenario", str(EXAMPLE)) as cloud:
+            assert cloud.state(tenant)["time_line"][0]["outcome"] == ""
+            cloud.control("password", tenant=tenant, upn=upn, password="Other-Password-1")
+        with process(tmp_path, "--scenario", str(EXAMPLE)) as again:
+            assert again.sign_in(tenant, upn, "Other-Password-1")[0] == "code_needed"
+            (rule,) = again.plan_faults()
+            assert (rule["kind"], rule["skip"], rule["struck"]) == ("reset_after_effect", 1, 0)
+            again.advance(90)
+            assert again.state(tenant)["time_line"][0]["outcome"] == "done"
+            assert [effect["kind"] for effect in again.effects()] == ["password_changed", "method_added"]
+
+    def test_a_wrong_scenario_is_told_in_one_line_and_nothing_is_kept(self, tmp_path: Path) -> None:
+        file = tmp_path / "scenario.json"
+        file.write_text('{"tenants": [{"name": ""}]}')
+        command = [
+            sys.executable,
+            "-m",
+            "msp.simulator",
+            "--state-dir",
+            str(tmp_path / "state"),
+            "--scenario",
+            str(file),
+        ]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("The scenario cannot be played: ")
+        assert "$.tenants[0].name" in ended.stderr
+        assert ended.stderr.count("\n") == 1
+        assert not (tmp_path / "state" / snapshot.NAME).exists()
+
     def test_it_needs_no_django(self) -> None:
         code = "import msp.simulator.server, msp.simulator.remote, sys; sys.exit('django' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=30, check=False).returncode == 0
-
-
-class ASnapshot:
-    def test_brings_everything_back(self, tmp_path: Path) -> None:
-        with microsoft(tmp_path) as made:
-            for kind in ("software_oath", "hardware_oath", "phone", "microsoft_authenticator"):
-                made.registers(kind, label="Ana")
-            made.cloud.sign_in(made.contoso.id, made.shared.upn, "Wrong-Password-1")
-            made.set_password("New-Password-2")
-            kept = snapshot.dump(made.cloud)
-        back = snapshot.dump(snapshot.restore(json.loads(json.dumps(kept))))
-        assert back | {"generation": 0} == kept
-
-    def test_never_gives_an_id_twice(self, tmp_path: Path) -> None:
-        with microsoft(tmp_path) as made:
-            before = {made.cloud.new_id() for _ in range(50)}
-            again = snapshot.restore(snapshot.dump(made.cloud))
-        assert not before & {again.new_id() for _ in range(50)}
-
-    def test_of_another_format_is_not_guessed_at(self) -> None:
-        with pytest.raises(ValueError, match="format 99"):
-            snapshot.restore({"format": 99})
 
 
 class TheControlApi:
@@ -135,6 +147,17 @@ class TheControlApi:
                 ("users", {"tenant": "nowhere", "upn": "x"}, "no tenant nowhere"),
                 ("knobs", {"speed": 1}, "no knob called speed"),
                 ("faults", {"plan": [{"kind": "fire"}]}, "no kind of fault"),
+                ("faults", {"plan": [{"kind": "500", "path": "("}]}, "no regular expression"),
+                ("tenant", {"tenant": made.contoso.id, "cloud": "mars"}, "'global', 'us_gov_l4'"),
+                ("tenant", {"tenant": made.contoso.id, "colour": "red"}, "no setting colour"),
+                ("tenant", {"tenant": made.contoso.id, "policies": {"methods": {"Sms": "on"}}}, "enabled or disabled"),
+                ("user", {"tenant": made.contoso.id, "upn": made.shared.upn, "enabled": "no"}, "true or false"),
+                ("user", {"tenant": made.contoso.id, "upn": made.shared.upn, "default": "push"}, "no method for"),
+                ("user", {"tenant": made.contoso.id, "upn": made.shared.upn, "roles": ["King"]}, "no directory role"),
+                ("consents/enabled", {"client_id": "nobody", "enabled": False}, "No such tenant"),
+                ("logs", {"delay": [5, 1]}, "longer than the longest"),
+                ("logs", {"delay": 5}, "a list of two numbers"),
+                ("logs", {"noise": 2}, "from 0 to 1"),
                 ("methods", {"tenant": made.contoso.id, "upn": made.shared.upn, "kind": "stone"}, "stone"),
             ):
                 with pytest.raises(ControlRefused, match=words):
@@ -158,6 +181,85 @@ class TheControlApi:
             assert made.graph("GET", "/users").status_code == 500
             assert [entry["fault"] for entry in cloud.log(clear=True)] == ["500"]
             assert cloud.log() == []
+
+    def test_changes_what_an_administrator_can_change_of_a_tenant(self, tmp_path: Path) -> None:
+        with microsoft(tmp_path) as made, RemoteCloud.at(made.url, tmp_path) as cloud:
+            cloud.set_tenant(made.contoso.id, plans=["AAD_PREMIUM"], federated=["elsewhere.example"])
+            policies = {"security_defaults": False, "methods": {"hardwareoath": "enabled"}}
+            cloud.set_tenant(made.contoso.id, policies=policies)
+            known = cloud.set_tenant(made.contoso.id, policies={"methods": {"HardwareOath": "disabled"}})
+            assert (known["plans"], known["federated"]) == (["AAD_PREMIUM"], ["elsewhere.example"])
+            assert known["policies"]["security_defaults"] is False
+            assert known["policies"]["methods"] == {"HardwareOath": "disabled"}
+            cloud.set_tenant(made.contoso.id, condition="decommissioned")
+            assert made.graph("GET", "/users").status_code == 401
+
+    def test_changes_what_an_administrator_can_change_of_a_user(self, tmp_path: Path) -> None:
+        with microsoft(tmp_path) as made, RemoteCloud.at(made.url, tmp_path) as cloud:
+            made.registers("software_oath")
+            made.registers("microsoft_authenticator")
+            known = cloud.set_user(
+                made.contoso.id,
+                made.shared.upn,
+                roles=["Global Reader"],
+                mfa_state="enforced",
+                default="push",
+                synced=True,
+            )
+            assert (known["mfa_state"], known["default"], known["synced"]) == ("enforced", "push", True)
+            assert made.shared.roles == ["f2ef992c-3afb-46b9-b7cf-a126ee74c451"]
+            cloud.set_user(made.contoso.id, made.shared.upn, enabled=False)
+            assert cloud.effects()[-1]["kind"] == "user_disabled"
+
+    def test_renames_a_user_who_stays_the_same_object(self, tmp_path: Path) -> None:
+        with microsoft(tmp_path) as made, RemoteCloud.at(made.url, tmp_path) as cloud:
+            before, path = made.shared.upn, f"/users/{made.shared.id}"
+            cloud.set_user(made.contoso.id, before, new_upn="renamed@contoso.example")
+            assert made.graph("GET", path).json()["userPrincipalName"] == "renamed@contoso.example"
+            assert made.graph("GET", f"/users/{before}").status_code == 404
+
+    def test_deletes_a_user_so_that_the_name_can_stand_for_another(self, tmp_path: Path) -> None:
+        with microsoft(tmp_path) as made, RemoteCloud.at(made.url, tmp_path) as cloud:
+            _, session = cloud.sign_in(made.contoso.id, made.shared.upn, PASSWORD)
+            token_id = made.registers("hardware_oath")
+            cloud.remove_user(made.contoso.id, made.shared.upn)
+            assert not cloud.session_alive(made.contoso.id, session)
+            assert made.contoso.tokens[token_id].status == "available"
+            assert made.graph("GET", f"/users/{made.shared.upn}").status_code == 404
+            cloud.control("users", tenant=made.contoso.id, upn=made.shared.upn)
+            found = made.graph("GET", f"/users/{made.shared.upn}").json()
+            assert found["id"] != made.shared.id
+            assert [user["id"] for user in made.graph("GET", "/users").json()["value"]] == [found["id"]]
+
+    def test_finds_a_method_by_its_label_when_there_is_one(self, tmp_path: Path) -> None:
+        with microsoft(tmp_path) as made, RemoteCloud.at(made.url, tmp_path) as cloud:
+            asked = {"tenant": made.contoso.id, "upn": made.shared.upn, "label": "Ana"}
+            with pytest.raises(ControlRefused, match="0 methods"):
+                cloud.control("methods/remove", **asked)
+            kept, gone = made.registers("software_oath", label="Ben"), made.registers("software_oath", label="Ana")
+            cloud.control("methods/remove", **asked)
+            assert gone not in made.method_ids() == [kept]
+            made.registers("software_oath", label="Ben")
+            with pytest.raises(ControlRefused, match="2 methods"):
+                cloud.control("methods/remove", **asked | {"label": "Ben"})
+
+    def test_makes_logs_late_and_the_sign_in_service_ill(self, tmp_path: Path) -> None:
+        with microsoft(tmp_path) as made, RemoteCloud.at(made.url, tmp_path) as cloud:
+            assert cloud.control("logs", delay=[1, 60], noise=0.5) == {"delay": [1.0, 60.0], "noise": 0.5}
+            assert (made.cloud.log_delay, made.cloud.log_noise) == ((1.0, 60.0), 0.5)
+            cloud.control("login/trouble", tenant=made.contoso.id, code=90033)
+            assert made.ask_token().json()["error_codes"] == [90033]
+            cloud.control("login/trouble", tenant=made.contoso.id, code=0)
+            assert made.ask_token().status_code == 200
+
+    def test_stops_an_application_and_lets_it_in_again(self, tmp_path: Path) -> None:
+        with microsoft(tmp_path) as made, RemoteCloud.at(made.url, tmp_path) as cloud:
+            answers = []
+            for enabled in (False, True):
+                cloud.control("consents/enabled", client_id=APP, tenant=made.contoso.id, enabled=enabled)
+                answers.append(made.ask_token().status_code)
+            assert answers[0] >= 400
+            assert answers[1] == 200
 
     def test_never_shows_a_password_or_seed_in_state_or_log(self, tmp_path: Path) -> None:
         with microsoft(tmp_path) as made, RemoteCloud.at(made.url, tmp_path) as cloud:

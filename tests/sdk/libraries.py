@@ -31,14 +31,15 @@ NOT_IN_THE_LIBRARY = {
     ("v1.0", "UnifiedRoleAssignment"): {"resourceScope"},
     ("beta", "TemporaryAccessPassAuthenticationMethod"): {"isUsable", "methodUsabilityReason"},
     ("beta", "SignInPreferences"): {"systemPreferredAuthenticationMethod"},
+    ("beta", "SignIn"): {"riskEventTypes"},
     ("v1.0", "AuthenticationMethod"): {"displayName"},
     ("beta", "AuthenticationMethod"): {"displayName"},
 }
 """(version, class) -> names that the library has no property for; it keeps them as additional data.
 
 A role's resourceScope stands in Microsoft's documented sample and in no contract, the method that the system prefers on
-Microsoft's page and in no contract. A pass has its two at v1.0 only. AuthenticationMethod is what the libraries make of
-a type that they do not know.
+Microsoft's page and in no contract. A pass and a sign-in have theirs at v1.0, and at beta only in documented samples.
+AuthenticationMethod is what the libraries make of a type that they do not know.
 """
 
 

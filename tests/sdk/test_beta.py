@@ -27,7 +27,7 @@ from msgraph_beta.generated.users.item.authentication.hardware_oath_methods.item
 from msp.simulator import kinds, totp
 from msp.simulator.state import DEFAULT_PERMISSIONS
 from tests.sdk.libraries import Libraries
-from tests.support.simulated import Microsoft
+from tests.support.simulated import PASSWORD, Microsoft
 
 SEED = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 READABLE = [kind for kind in kinds.KINDS.values() if "beta" in kind.listed_in and kind.name != "future"]
@@ -183,3 +183,13 @@ class ThePolicyOfMethods:
         policy = libraries.ask(libraries.beta.policies.authentication_methods_policy.get())
         states = {one.id: str(one.state.value) for one in policy.authentication_method_configurations}
         assert states["HardwareOath"] == "enabled"
+
+
+class TheSignIns:
+    def test_say_by_which_factors_it_was_done(self, cloud: Microsoft, libraries: Libraries) -> None:
+        phone = cloud.cloud.register(cloud.contoso.id, cloud.shared.upn, "software_oath", "Ana's phone")
+        code = totp.code(phone.seed, cloud.cloud.now().timestamp())
+        cloud.cloud.sign_in(cloud.contoso.id, cloud.shared.upn, PASSWORD, code)
+        (found,) = libraries.ask(libraries.beta.audit_logs.sign_ins.get()).value
+        steps = [(step.authentication_method, step.succeeded) for step in found.authentication_details]
+        assert steps == [("Password", True), ("Software OATH token", True)]

@@ -8,6 +8,7 @@ import pytest
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.models.email_authentication_method import EmailAuthenticationMethod
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
+from msgraph.generated.models.operation_result import OperationResult
 from msgraph.generated.models.password_profile import PasswordProfile
 from msgraph.generated.models.temporary_access_pass_authentication_method import (
     TemporaryAccessPassAuthenticationMethod,
@@ -15,9 +16,9 @@ from msgraph.generated.models.temporary_access_pass_authentication_method import
 from msgraph.generated.models.user import User
 from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
 
-from msp.simulator import kinds
+from msp.simulator import kinds, totp
 from tests.sdk.libraries import Libraries
-from tests.support.simulated import Microsoft
+from tests.support.simulated import APP, PASSWORD, Microsoft
 
 SELECTED = ["accountEnabled", "id", "lastPasswordChangeDateTime", "signInSessionsValidFromDateTime"]
 READABLE = [kind for kind in kinds.KINDS.values() if "v1.0" in kind.listed_in and kind.name != "future"]
@@ -142,6 +143,13 @@ class TheTenant:
         found = libraries.ask(builder.get(RequestConfiguration(query_parameters=asked)))
         assert [one.role_definition.display_name for one in found.value] == ["Global Administrator"]
 
+    def test_knows_our_own_application(self, cloud: Microsoft, libraries: Libraries) -> None:
+        cloud.grant(("Application.Read.All",))
+        builder = libraries.v1.service_principals
+        asked = type(builder).ServicePrincipalsRequestBuilderGetQueryParameters(filter=f"appId eq '{APP}'")
+        (found,) = libraries.ask(builder.get(RequestConfiguration(query_parameters=asked))).value
+        assert (found.app_id, found.account_enabled) == (APP, True)
+
     def test_tells_what_it_allows(self, cloud: Microsoft, libraries: Libraries) -> None:
         cloud.contoso.policies.conditional_access.append({"displayName": "Second factor for all"})
         policies = libraries.v1.policies
@@ -156,6 +164,27 @@ class TheTenant:
         report = libraries.v1.reports.authentication_methods.user_registration_details
         (line,) = libraries.ask(report.get()).value
         assert (line.id, line.methods_registered) == (cloud.shared.id, ["softwareOneTimePasscode"])
+
+
+class TheLogs:
+    def test_say_who_was_changed_and_when(self, cloud: Microsoft, libraries: Libraries) -> None:
+        cloud.set_password("New-Password-2")
+        events = libraries.ask(libraries.v1.audit_logs.directory_audits.get()).value
+        event = next(one for one in events if one.activity_display_name == "Reset user password")
+        assert [target.id for target in event.target_resources] == [cloud.shared.id]
+        assert event.result is OperationResult.Success
+        assert abs((event.activity_date_time - cloud.cloud.now()).total_seconds()) < 600
+
+    def test_say_who_signed_in_and_with_what_result(self, cloud: Microsoft, libraries: Libraries) -> None:
+        seed = cloud.cloud.register(cloud.contoso.id, cloud.shared.upn, "software_oath").seed
+        code = totp.code(seed, cloud.cloud.now().timestamp())
+        cloud.cloud.sign_in(cloud.contoso.id, cloud.shared.upn, "Wrong-Password-1")
+        cloud.cloud.sign_in(cloud.contoso.id, cloud.shared.upn, PASSWORD, code)
+        found = libraries.ask(libraries.v1.audit_logs.sign_ins.get()).value
+        assert {(one.user_id, one.status.error_code) for one in found} == {
+            (cloud.shared.id, 50126),
+            (cloud.shared.id, 0),
+        }
 
 
 class ARefusal:
