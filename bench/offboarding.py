@@ -41,8 +41,8 @@ def measure(home: Any, asked: argparse.Namespace, number: int, tenants: int) -> 
 
     from django.conf import settings
 
-    from msp.microsoft.graph import graph_directories
     from msp.microsoft.connection import Connection
+    from msp.microsoft.graph import graph_directories
     from msp.ops.demo import public_certificate
     from msp.ops.work_here import work_until_settled
     from msp.outside import Outside

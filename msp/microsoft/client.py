@@ -192,8 +192,8 @@ class GraphDirectory:
                 )  # fmt: skip
                 if account.guest:
                     raise GuestRefused(
-                        f"Nothing was sent for {call.doing}: the account is a guest, whose password belongs to its home "
-                        f"directory. {call.stands} Make a member account for shared use.",
+                        f"Nothing was sent for {call.doing}: the account is a guest, whose password belongs to its "
+                        f"home directory. {call.stands} Make a member account for shared use.",
                         code="guest",
                     )
                 return call

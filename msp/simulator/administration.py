@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from typing import Any, TypeGuard
 
-from . import inventory, rules
+from . import delegation, inventory, rules
 from .cloud import Cloud
 from .roles import ROLE_NAMES
-from .state import SimPolicies, SimTenant, SimUser
+from .state import SimPolicies, SimRelationship, SimTenant, SimUser
 
 CLOUDS = ("global", "us_gov_l4", "us_gov_l5", "china")
 CONDITIONS = ("", "suspended", "decommissioned")
 MFA_STATES = ("disabled", "enabled", "enforced")
+RELATIONSHIP_STATUSES = ("active", "approvalPending", "expiring", "expired", "terminated")
 
 _TEMPLATES = {name.lower(): template for template, name in ROLE_NAMES.items()}
 _TEMPLATE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -154,6 +155,44 @@ def enable_app(cloud: Cloud, client_id: str, tenant_key: str, enabled: bool) -> 
         raise ValueError(f"No such tenant has consented to the application {client_id}.")
     cloud.changed()
     return found
+
+
+def add_group(cloud: Cloud, tenant_key: str, members: Iterable[str]) -> str:
+    """A security group of these users (by name or id); answers its id."""
+    return delegation.add_group(cloud, tenant_key, [cloud.user(tenant_key, one).id for one in members])
+
+
+def add_relationship(
+    cloud: Cloud,
+    partner_key: str,
+    customer_key: str,
+    *,
+    roles: Iterable[str],
+    group: str = "",
+    members: Iterable[str] = (),
+    status: str = "active",
+    days: float = 365,
+    auto_extends: bool = False,
+) -> SimRelationship:
+    """A delegated admin relationship that gives roles in the customer's tenant to a group of the partner's.
+
+    The group is one that exists, or a new one of `members`. `days` from now it ends.
+    """
+    partner, held = cloud.tenant(partner_key), role_ids(roles)
+    cloud.tenant(customer_key)
+    _one_of("status", RELATIONSHIP_STATUSES, {"status": status})
+    if group and group not in partner.groups:
+        raise ValueError(f"{partner.name} has no group {group}.")
+    return delegation.add_relationship(
+        cloud,
+        partner_key,
+        customer_key,
+        roles=held,
+        group=group or add_group(cloud, partner_key, members),
+        status=status,
+        days=days,
+        auto_extends=auto_extends,
+    )
 
 
 def set_logs(cloud: Cloud, delay: object = None, noise: object = None) -> None:

@@ -95,13 +95,6 @@ def no_such_resource(url: str, method: str) -> Answer:
     )
 
 
-def busy(ids: Ids, seconds: int) -> Answer:
-    """429 with Retry-After."""
-    answer = graph_error(ids, 429, "TooManyRequests", "Too many requests")
-    answer.headers["Retry-After"] = str(seconds)
-    return answer
-
-
 def _inner(ids: Ids) -> dict[str, str]:
     return {
         "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S"),

@@ -114,6 +114,10 @@ class Applications(Dice):
         )  # fmt: skip
         return self._grants.keep(grant), int(life)
 
+    def keep_grant(self, grant: Grant) -> str:
+        """The access token of a grant that was judged already."""
+        return self._grants.keep(grant)
+
     def grant_of(self, token: str) -> Grant | None:
         """What a live token stands for."""
         grant = self._grants.of(token)

@@ -54,6 +54,7 @@ class Cloud(Applications):
         self.log_delay = (0.0, 0.0)
         self.log_noise = 0.0
         self.login_trouble: dict[str, int] = {}
+        self.refresh_tokens: dict[str, Any] = {}
         self._ids_by_domain: dict[str, str] = {}
         self._grants = Grants()
         self._everywhere: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}

@@ -170,6 +170,16 @@ def _enable_consent(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
     return {"tenants": administration.enable_app(cloud, asked["client_id"], asked.get("tenant", ""), enabled)}
 
 
+def _add_group(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
+    return {"id": administration.add_group(cloud, asked["tenant"], asked.get("members", []))}
+
+
+def _add_relationship(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
+    """A delegated admin relationship from `partner` to `customer`: see `administration.add_relationship`."""
+    made = administration.add_relationship(cloud, asked.pop("partner"), asked.pop("customer"), **asked)
+    return {"id": made.id, "group": made.grants[0]["group_id"], "status": made.status}
+
+
 def _knobs(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
     """Turn knobs (all names of Knobs), for `tenant` or everywhere; answers what counts now."""
     key = asked.pop("tenant", "")
@@ -277,6 +287,8 @@ VERBS: dict[str, Verb] = {
     "consents": _consent,
     "consents/withdraw": _withdraw,
     "consents/enabled": _enable_consent,
+    "groups": _add_group,
+    "relationships": _add_relationship,
     "knobs": _knobs,
     "logs": _logs,
     "login/trouble": _login_trouble,

@@ -18,7 +18,6 @@ HARMLESS = frozenset({*STATUS_KINDS, *BEFORE, "html", "lie"})
 """Kinds that keep a request from having any effect."""
 
 ALL_KINDS = HARMLESS | AFTER | {"delay", "wrong_json", "empty_body", "twice", "item_missing"}
-RETRY_AFTER_FORMS = ("seconds", "decimal", "date", "missing")
 
 
 @dataclass
@@ -46,8 +45,8 @@ class Fault:
 
     `delay`: seconds that a time-out holds the connection (0 is 60), that a slow body or a delay takes, or that
     Retry-After asks for. `retry_after`: "" as Microsoft does (429 always, 503 and 504 when there is a delay; whole
-    seconds, inside a $batch with a fraction when the delay has one), one of RETRY_AFTER_FORMS (decimal: always with
-    three decimal places), or any other text, sent as it is.
+    seconds, inside a $batch with a fraction when the delay has one), "seconds", "decimal" (always with three places),
+    "date", "missing", or any other text, sent as it is.
 
     A status strikes a batch item alone. A lost connection is lost for the whole batch: with a *before* kind none of
     its items has an effect, with an *after* kind all have.

@@ -67,6 +67,7 @@ class SimUser:
     system_preferred: bool = False
     mfa_state: str = "disabled"
     password_expired: bool = False
+    at_risk: bool = False
     wrong_passwords: list[str] = field(default_factory=list)
     lockouts: int = 0
     locked_until: dt.datetime | None = None
@@ -182,7 +183,8 @@ class SimTenant:
 
     cloud: global, us_gov_l4, us_gov_l5 or china. condition: "" lives, "suspended" answers no token, "decommissioned"
     is not found. plans: the service plans in force. federated: domains that sign in elsewhere. groups: id -> ids of
-    the users in it. contracts: {id, customerId, displayName, defaultDomainName} of a partner's tenant.
+    the users in it. scopes: application -> its delegated permissions. contracts: {id, customerId, displayName,
+    defaultDomainName} of a partner's tenant.
     """
 
     id: str
@@ -199,6 +201,7 @@ class SimTenant:
     relationships: dict[str, SimRelationship] = field(default_factory=dict)
     contracts: list[dict[str, Any]] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    scopes: dict[str, list[str]] = field(default_factory=dict)
     users: dict[str, SimUser] = field(default_factory=dict)
     ids_by_name: dict[str, str] = field(default_factory=dict)
     sessions: dict[str, SimSession] = field(default_factory=dict)

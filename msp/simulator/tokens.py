@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import jwt
 from cryptography import x509
 
-from . import events, hosts, organisation, rules, signin
+from . import delegation, events, hosts, organisation, rules, signin
 from .answers import Answer, Refusal, Request, login_error
 from .cloud import Cloud
 from .state import AppRegistration, SimTenant, SimUser
@@ -34,6 +34,7 @@ _TEXTS = {
     "must use multi-factor authentication to access the resource.",
     50079: "Due to a configuration change made by your administrator, or because you moved to a new location, you "
     "must enroll in multi-factor authentication to access the resource.",
+    50173: "The provided grant has expired due to it being revoked, a fresh auth token is needed.",
     50196: "The server terminated an operation because it encountered a client request loop.",
     53003: "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.",
     90024: "A transient error has occurred. Please try again.",
@@ -43,9 +44,14 @@ _TEXTS = {
     50126: "Error validating credentials due to invalid username or password.",
     65001: "The user or administrator has not consented to use the application.",
     70003: "The app requested an unsupported grant type.",
+    70008: "The provided authorization code or refresh token is expired or not known.",
     70011: "The provided request must include a 'scope' input parameter that is valid.",
+    90099: "The application has not been authorized in the tenant. Applications must be authorized to access the "
+    "customer tenant before partner delegated administrators can use them.",
+    530034: "A delegated administrator was blocked from accessing the tenant due to account risk in their home tenant.",
     90002: "Tenant not found. Check that you have the correct tenant ID and are signing into the correct cloud.",
     900144: "The request body must contain a required parameter that is missing.",
+    700082: "The refresh token has expired due to inactivity.",
     700016: "Application was not found in the directory. This can happen if the application has not been installed by "
     "the administrator of the tenant or consented to by any user in the tenant.",
     700021: "Client assertion application identifier doesn't match 'client_id' parameter.",
@@ -60,6 +66,8 @@ _TEXTS = {
     7000222: "The provided client secret keys for app are expired.",
 }
 _ERRORS = {
+    700082: "invalid_grant",
+    530034: "invalid_grant",
     50196: "temporarily_unavailable",
     90024: "temporarily_unavailable",
     90033: "temporarily_unavailable",
@@ -134,7 +142,7 @@ def instance(request: Request) -> Answer:
 
 
 def token(cloud: Cloud, request: Request, key: str) -> Answer:
-    """`POST /{tenant}/oauth2/v2.0/token`: client_credentials, and password as far as a probe gets."""
+    """`POST /{tenant}/oauth2/v2.0/token`: client_credentials, the partner's refresh_token, and password for a probe."""
     tenant = tenant_or_refuse(cloud, request, key)
     form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
     client_id = (form.get("client_id") or _basic(request)[0]).lower()
@@ -149,6 +157,11 @@ def token(cloud: Cloud, request: Request, key: str) -> Answer:
         raise _no(request, 7000112)
     if form["grant_type"] == "password":
         return _probe(cloud, request, tenant, form, consented=bool(consent.permissions))
+    if form["grant_type"] == "refresh_token":
+        code, granted = delegation.redeem(cloud, tenant, client_id, form.get("refresh_token", ""))
+        if code:
+            raise _no(request, code)
+        return Answer(200, granted)
     if form["grant_type"] != "client_credentials":
         raise _no(request, 70003)
     if not form.get("scope", "").endswith("/.default"):
@@ -260,4 +273,3 @@ def _code_of_probe(cloud: Cloud, tenant: SimTenant, user: SimUser, password: str
     if not asks:
         return 0
     return 50076 if signin.has_second_factor(user) else 50079
-

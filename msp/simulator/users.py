@@ -178,7 +178,9 @@ def _queries(call: Call) -> list[filters.Query]:
 def _change(call: Call) -> Answer:
     """Only the password profile and accountEnabled can be changed here. Everything is judged before anything is."""
     user = call.user(call.parts[1])
-    asked = call.body if isinstance(call.body, dict) else {}
+    # Microsoft's own libraries name the type of what they send.
+    sent = call.body if isinstance(call.body, dict) else {}
+    asked = {name: value for name, value in sent.items() if "@odata." not in name}
     if not asked or set(asked) - {"passwordProfile", "accountEnabled"}:
         raise call.error(400, "Request_BadRequest", "Invalid or unsupported properties were found in the request.")
     password = _judged_password(call, user, asked["passwordProfile"]) if "passwordProfile" in asked else None

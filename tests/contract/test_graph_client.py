@@ -25,8 +25,8 @@ from msp.errors import (
     Refused,
     Unreachable,
 )
-from msp.microsoft.graph import graph_directories
 from msp.microsoft.connection import Connection
+from msp.microsoft.graph import graph_directories
 from msp.microsoft.methods import PLACES
 from msp.microsoft.ports import AccountRef, Directory, DirectoryFor, MethodKind, ObservedMethod, ProbeResult
 from msp.simulator.server import Simulator

@@ -19,6 +19,7 @@ from msp.microsoft.graph import Graph
 from msp.microsoft.partner_ports import Partner
 from msp.microsoft.ports import AccountRef, FoundAccount
 from msp.microsoft.tenant_ports import Cursor, TenantReader
+from msp.simulator import delegation
 from msp.simulator.server import Simulator
 from msp.simulator.state import DEFAULT_PERMISSIONS, GLOBAL_ADMINISTRATOR, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR
 from tests.support.published import may_be_asked_by, misfits
@@ -377,9 +378,9 @@ class WhenThePartnerIsRead:
 
     def test_relationships_grants_customers_and_contracts_are_told(self, box, graph, msp, place):
         cloud = box.cloud
-        group = cloud.add_group(msp.id, [])
-        cloud.add_relationship(
-            msp.id, place.tenant, roles=[PRIVILEGED_AUTHENTICATION_ADMINISTRATOR], group=group, auto_extends=True
+        group = delegation.add_group(cloud, msp.id, [])
+        delegation.add_relationship(
+            cloud, msp.id, place.tenant, roles=[PRIVILEGED_AUTHENTICATION_ADMINISTRATOR], group=group, auto_extends=True
         )
         partner = graph.partner(msp.id, "global")
         (found,) = partner.relationships()
@@ -396,10 +397,10 @@ class WhenThePartnerIsRead:
         assert [(one.tenant_id, one.domain) for one in partner.contracts()] == [(place.tenant, "contoso.example")]
 
     def test_more_than_a_page_of_relationships_come_each_once(self, box, graph, msp):
-        group = box.cloud.add_group(msp.id, [])
+        group = delegation.add_group(box.cloud, msp.id, [])
         for number in range(310):
             customer = box.cloud.add_tenant(f"Customer {number}", domain=f"c{number}.{msp.domain}")
-            box.cloud.add_relationship(msp.id, customer.id, roles=[GLOBAL_ADMINISTRATOR], group=group)
+            delegation.add_relationship(box.cloud, msp.id, customer.id, roles=[GLOBAL_ADMINISTRATOR], group=group)
         found = [one.relationship_id for one in graph.partner(msp.id, "global").relationships()]
         assert len(found) == len(set(found)) == 310
 

@@ -106,7 +106,7 @@ class WhenSomethingIsMissing:
             ({"client_secret": ""}, "invalid_client", 7000218),
             ({"client_id": str(uuid.uuid4())}, "unauthorized_client", 700016),
             ({"client_id": ""}, "invalid_request", 900144),
-            ({"grant_type": "refresh_token"}, "unsupported_grant_type", 70003),
+            ({"grant_type": "device_code"}, "unsupported_grant_type", 70003),
             ({"scope": "User.Read"}, "invalid_scope", 70011),
             ({"tenant": "nobody.example"}, "invalid_request", 90002),
         ],

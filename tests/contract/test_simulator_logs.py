@@ -87,7 +87,7 @@ class TheAuditLog:
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Request_UnsupportedQuery")
 
 
-class TheSignInLog:
+class TheSignIns:
     def test_needs_a_licence(self, cloud: Microsoft) -> None:
         answer = cloud.graph("GET", SIGN_INS)
         assert answer.status_code == 403

@@ -63,7 +63,7 @@ def full() -> dict[str, Any]:
                     }
                 ],
             },
-            {"name": "Fabrikam", "domain": FABRIKAM},
+            {"name": "Fabrikam", "domain": FABRIKAM, "people": [{"upn": "partner"}]},
         ],
         "apps": [
             {
@@ -72,6 +72,17 @@ def full() -> dict[str, Any]:
                 "consents": [
                     {"tenant": CONTOSO, "permissions": ["User.Read.All"], "roles": [], "enabled": False},
                 ],
+            }
+        ],
+        "relationships": [
+            {
+                "partner": FABRIKAM,
+                "customer": CONTOSO,
+                "roles": ["Privileged Authentication Administrator"],
+                "members": ["partner@fabrikam.example"],
+                "status": "expiring",
+                "days": 20,
+                "auto_extends": True,
             }
         ],
         "faults": [{"kind": "status", "status": 423, "operation": "user.read", "occurrence": 2}],
@@ -130,6 +141,15 @@ class AScenario:
         consent = loaded.tenant(CONTOSO).consents[APP]
         assert (consent.permissions, consent.roles, consent.enabled) == (("User.Read.All",), (), False)
         assert APP not in loaded.tenant(FABRIKAM).consents
+
+    def test_ties_partners_to_customers(self, loaded: Cloud) -> None:
+        partner, role = loaded.tenant(FABRIKAM), "7be44c8a-adaf-4e2a-84d6-ab2649e08a13"
+        (made,) = partner.relationships.values()
+        assert (made.customer_id, made.status, made.auto_extends) == (loaded.tenant(CONTOSO).id, "expiring", True)
+        assert dt.timedelta(days=19) < made.ends_at - loaded.now() <= dt.timedelta(days=20)
+        (grant,) = made.grants
+        assert (made.roles, grant["roles"]) == ([role], [role])
+        assert partner.groups[grant["group_id"]] == [loaded.user(FABRIKAM, "partner@fabrikam.example").id]
 
     def test_turns_knobs_and_plans_faults(self, loaded: Cloud) -> None:
         assert (loaded.knobs.everywhere.latency_ms, loaded.knobs.everywhere.clock_error) == (3, -5)
@@ -223,6 +243,10 @@ def with_consent_nowhere(asked: dict[str, Any]) -> None:
     asked["apps"][0]["consents"][0]["tenant"] = "nowhere.example"
 
 
+def with_a_member_who_is_nobody(asked: dict[str, Any]) -> None:
+    asked["relationships"][0]["members"] = [ADMIN]
+
+
 def with_a_fault_nowhere(asked: dict[str, Any]) -> None:
     asked["faults"][0]["tenant"] = "nowhere.example"
 
@@ -250,6 +274,7 @@ WRONG = {
     with_an_unknown_role: ("$.tenants[0].people[0]", "'king' is no directory role"),
     with_a_lost_certificate: ("$.apps[0].certificate_file", "lost.crt cannot be read"),
     with_consent_nowhere: ("$.apps[0].consents[0]", "no tenant nowhere.example"),
+    with_a_member_who_is_nobody: ("$.relationships[0]", f"no user {ADMIN} in tenant {FABRIKAM}"),
     with_a_fault_nowhere: ("$.faults[0]", "no tenant nowhere.example"),
     with_a_fault_without_status: ("$.faults[0]", "has a status from 400"),
     with_an_event_for_nobody: ("$.time_line[0]", "There is no user nobody"),
@@ -324,6 +349,8 @@ class TheSchema:
         assert self.words("method", "properties", "kind", "enum") == kinds.KINDS.keys() - {"password"}
         assert self.words("tenant", "properties", "cloud", "enum") == set(administration.CLOUDS)
         assert self.words("tenant", "properties", "condition", "enum") == set(administration.CONDITIONS)
+        statuses = self.words("relationship", "properties", "status", "enum")
+        assert statuses == set(administration.RELATIONSHIP_STATUSES)
         assert self.words("policies", "properties") == administration.POLICY_SETTINGS.keys()
 
     def test_describes_every_field(self) -> None:

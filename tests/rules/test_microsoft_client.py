@@ -25,8 +25,8 @@ from msp.errors import (
     Refused,
     Unreachable,
 )
-from msp.microsoft.graph import graph_directories
 from msp.microsoft.connection import Connection
+from msp.microsoft.graph import graph_directories
 from msp.microsoft.ports import AccountRef, Directory, MethodKind, ObservedMethod, ProbeResult
 from tests.support.wire import Wire, fault, said, sign_in_fault
 

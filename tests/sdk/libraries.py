@@ -16,6 +16,7 @@ import httpx
 import msgraph
 import msgraph_beta
 from azure.identity import CertificateCredential
+from kiota_abstractions.date_utils import parse_timedelta_from_iso_format
 from kiota_abstractions.serialization import Parsable
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from kiota_serialization_json.json_serialization_writer import JsonSerializationWriter
@@ -139,10 +140,17 @@ def _is_annotation(name: str) -> bool:
 
 
 def _meaning(value: Any) -> Any:
-    try:
-        return dt.datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return value
+    for meant in (dt.datetime.fromisoformat, _duration):
+        try:
+            return meant(value)
+        except (TypeError, ValueError):
+            continue
+    return value
+
+
+def _duration(text: str) -> str:
+    """As the library writes down a duration that it has read."""
+    return str(parse_timedelta_from_iso_format(text))
 
 
 def left_over(answer: Any, version: str) -> set[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 from kiota_abstractions.base_request_configuration import RequestConfiguration
+from msgraph.generated.models.delegated_admin_access_container_type import DelegatedAdminAccessContainerType
+from msgraph.generated.models.delegated_admin_relationship_status import DelegatedAdminRelationshipStatus
 from msgraph.generated.models.email_authentication_method import EmailAuthenticationMethod
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.models.operation_result import OperationResult
@@ -16,7 +19,8 @@ from msgraph.generated.models.temporary_access_pass_authentication_method import
 from msgraph.generated.models.user import User
 from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
 
-from msp.simulator import kinds, totp
+from msp.simulator import delegation, kinds, totp
+from msp.simulator.state import GLOBAL_ADMINISTRATOR, SimTenant
 from tests.sdk.libraries import Libraries
 from tests.support.simulated import APP, PASSWORD, Microsoft
 
@@ -185,6 +189,39 @@ class TheLogs:
             (cloud.shared.id, 50126),
             (cloud.shared.id, 0),
         }
+
+
+class ThePartner:
+    """Contoso as the partner, Fabrikam as its customer."""
+
+    @pytest.fixture
+    def fabrikam(self, cloud: Microsoft) -> SimTenant:
+        cloud.grant(("DelegatedAdminRelationship.Read.All", "Directory.Read.All"))
+        customer = cloud.cloud.add_tenant("Fabrikam", "fabrikam.example")
+        group = delegation.add_group(cloud.cloud, cloud.contoso.id, [cloud.shared.id])
+        delegation.add_relationship(
+            cloud.cloud, cloud.contoso.id, customer.id, roles=[GLOBAL_ADMINISTRATOR], group=group
+        )
+        facts = {"customerId": customer.id, "displayName": customer.name, "defaultDomainName": customer.domain}
+        cloud.contoso.contracts.append({"id": cloud.cloud.new_id()} | facts)
+        return customer
+
+    def test_reads_its_relationships_and_their_grants(self, libraries: Libraries, fabrikam: SimTenant) -> None:
+        relationships = libraries.v1.tenant_relationships.delegated_admin_relationships
+        (found,) = libraries.ask(relationships.get()).value
+        assert found.customer.tenant_id == fabrikam.id
+        assert found.status is DelegatedAdminRelationshipStatus.Active
+        assert (found.duration, found.auto_extend_duration) == (dt.timedelta(days=365), dt.timedelta(0))
+        assert [role.role_definition_id for role in found.access_details.unified_roles] == [GLOBAL_ADMINISTRATOR]
+        one = relationships.by_delegated_admin_relationship_id(found.id)
+        (grant,) = libraries.ask(one.access_assignments.get()).value
+        assert grant.access_container.access_container_type is DelegatedAdminAccessContainerType.SecurityGroup
+
+    def test_reads_its_customers_of_both_kinds(self, libraries: Libraries, fabrikam: SimTenant) -> None:
+        (customer,) = libraries.ask(libraries.v1.tenant_relationships.delegated_admin_customers.get()).value
+        (contract,) = libraries.ask(libraries.v1.contracts.get()).value
+        assert customer.tenant_id == str(contract.customer_id) == fabrikam.id
+        assert contract.default_domain_name == "fabrikam.example"
 
 
 class ARefusal:

@@ -18,8 +18,8 @@ import django
 
 django.setup()
 
-from msp.microsoft.graph import graph_directories  # noqa: E402 - models need Django first
 from msp.microsoft.connection import Connection  # noqa: E402
+from msp.microsoft.graph import graph_directories  # noqa: E402 - models need Django first
 from msp.outside import Outside  # noqa: E402
 from msp.vault.database import Vault  # noqa: E402
 from msp.vault.keys import RootKeys  # noqa: E402

@@ -15,8 +15,8 @@ from typing import Any
 from django.utils import timezone
 
 from msp.access.actions import make_totp_device
-from msp.microsoft.graph import graph_directories
 from msp.microsoft.connection import Connection
+from msp.microsoft.graph import graph_directories
 from msp.outside import Outside
 from msp.simulator.server import Simulator
 from msp.vault.database import Vault
