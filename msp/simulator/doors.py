@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from . import (
     batch,
     broken,
+    consent_page,
     control,
     graph,
     hardware_tokens,
@@ -138,6 +139,8 @@ class Doors:
                     return tokens.instance(request)
                 case ("GET", [key, "v2.0", ".well-known", "openid-configuration"]):
                     return tokens.discovery(self.cloud, request, key)
+                case ("GET", [key, "adminconsent"]) | ("POST", [key, "adminconsent"]):
+                    return consent_page.answer(self.cloud, request, key)
                 case ("POST", [key, "oauth2", "v2.0", "token"]):
                     return tokens.token(self.cloud, request, key)
         except Refusal as refusal:

@@ -275,6 +275,21 @@ class EveryRouteOfTheSimulator:
         # A batch has no permission of its own, and so no row at the simulator.
         assert set(told) - {("POST", "/$batch")} == set(simulated.TABLE)
 
+    def test_of_its_sign_in_service_is_on_the_page(self) -> None:
+        told = {re.sub(r"\{\w+\}", "{}", address) for address in re.findall(r"`((?:GET|POST) /\S+)`", PAGE.read_text())}
+        answered = set(sign_in_routes())
+        assert "POST /{}/oauth2/v2.0/token" in answered
+        assert answered - told == set()
+
+
+def sign_in_routes() -> Iterator[str]:
+    """What the login host of the simulator answers: the cases of (method, [pieces of the path]) in its doors."""
+    for case in ast.walk(tree_of(Path("msp/simulator/doors.py"))):
+        match case:
+            case ast.MatchSequence([ast.MatchValue(ast.Constant(str() as method)), ast.MatchSequence(pieces)]):
+                names = [piece.value.value if isinstance(piece, ast.MatchValue) else "{}" for piece in pieces]
+                yield f"{method} /{'/'.join(names)}"
+
 
 class EveryNamedTest:
     def test_exists(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
-import weakref
 from collections.abc import Callable
 from email.utils import format_datetime
 from urllib.parse import parse_qs, urlsplit
@@ -14,20 +13,16 @@ import httpx
 import pytest
 
 from msp.errors import (
-    AccountMissing,
     Busy,
     DirectoryError,
     NeedsLicence,
     NoConnection,
     NotAllowed,
-    NotInThisCloud,
-    Refused,
     Unreachable,
 )
 from msp.microsoft.connection import Connection
 from msp.microsoft.graph import Graph
-from msp.microsoft.partner_ports import Grant, Partner, PartnerCustomer
-from msp.microsoft.ports import Access, AccountRef, FoundAccount
+from msp.microsoft.ports import Access, AccountRef
 from msp.microsoft.tenant_ports import AccessPolicy, Cursor, Domain, Role, TenantReader
 from tests.support.wire import Wire, fault, said
 
@@ -48,11 +43,6 @@ def wire() -> Wire:
 @pytest.fixture
 def reader(wire: Wire) -> TenantReader:
     return Graph(Connection("client-1", client_secret="s"), wire=wire).reader(TENANT, "global")
-
-
-@pytest.fixture
-def partner(wire: Wire) -> Partner:
-    return Graph(Connection("client-1", client_secret="s"), wire=wire).partner(TENANT, "global")
 
 
 def listing(*items: object, next_link: str = "") -> httpx.Response:
@@ -237,83 +227,6 @@ class WhenRolesAreRead:
         assert asked(wire)[1] == {"$filter": f"principalId eq '{USER}'", "$expand": "roleDefinition"}
 
 
-def many_users(count: int, size: int) -> Callable[[httpx.Request], httpx.Response]:
-    """A tenant of `count` users, `size` of them on a page."""
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        first = int(dict(request.url.params).get("$skiptoken", "0"))
-        names = range(first, min(first + size, count))
-        items = [{"id": f"u{n}", "userPrincipalName": f"u{n}@c.example", "displayName": f"User {n}"} for n in names]
-        more = f"https://graph.microsoft.com/v1.0/users?$skiptoken={first + size}" if first + size < count else ""
-        return listing(*items, next_link=more)
-
-    return answer
-
-
-class WhenUsersAreRead:
-    def test_ten_thousand_come_page_by_page_each_once(self, wire, reader):
-        wire.answers(many_users(10_000, 999))
-        assert [user.object_id for user in reader.users()] == [f"u{n}" for n in range(10_000)]
-        assert asked(wire, 0)[1]["$top"] == "999"
-
-    def test_the_next_page_is_asked_for_only_when_it_is_needed(self, wire, reader):
-        wire.answers(many_users(10_000, 999))
-        users = reader.users()
-        assert next(users) == FoundAccount("u0", "u0@c.example", "User 0")
-        assert len(wire.graph_requests) == 1
-
-    def test_none_that_was_passed_on_is_kept_in_memory(self, wire, reader):
-        wire.answers(many_users(3_000, 999))
-        alive: weakref.WeakSet[FoundAccount] = weakref.WeakSet()
-        most = 0
-        for user in reader.users():
-            alive.add(user)
-            most = max(most, len(alive))
-        assert most <= 2
-
-    @pytest.mark.parametrize("text", ["o'neil", "50% & more?", "a b#c+d", "Zoë"])
-    def test_a_beginning_is_quoted_so_that_it_stays_one_text(self, wire, reader, text):
-        wire.answers(listing())
-        assert list(reader.users(starts_with=text)) == []
-        literal = "'" + text.replace("'", "''") + "'"
-        wanted = f"startsWith(displayName,{literal}) or startsWith(userPrincipalName,{literal})"
-        path, options = asked(wire)
-        assert (path, options["$filter"]) == ("/v1.0/users", wanted)
-
-    def test_one_is_found_by_id_or_name(self, wire, reader):
-        wire.answers(said(200, {"id": USER, "userPrincipalName": "admin@contoso.example", "displayName": None}))
-        assert reader.find("admin@contoso.example") == FoundAccount(USER, "admin@contoso.example", "")
-
-    def test_a_guests_name_is_found_whole(self, wire, reader):
-        wire.answers(said(200, {"id": USER}))
-        reader.find("ana_x.example#EXT#@contoso.example")
-        assert b"ana_x.example%23EXT%23@contoso.example" in wire.graph_requests[0].url.raw_path
-
-    def test_nobody_is_found_as_nobody(self, wire, reader):
-        wire.answers(fault(404, "Request_ResourceNotFound"))
-        assert reader.find("nobody@contoso.example") is None
-
-    def test_no_name_is_nobody_and_not_everybody(self, wire, reader):
-        assert reader.find("") is None
-        assert wire.graph_requests == []
-
-    def test_not_being_allowed_is_not_nobody(self, wire, reader):
-        wire.answers(fault(403, "Authorization_RequestDenied"))
-        with pytest.raises(NotAllowed, match=r"User\.Read\.All"):
-            reader.find("admin@contoso.example")
-
-    def test_the_facts_for_the_check_are_those_that_were_asked_for(self, wire, reader):
-        wire.answers(said(200, {"userPrincipalName": "a@c.example", "userType": "Guest", "mobilePhone": "+1 555"}))
-        facts = reader.raw_properties(ACCOUNT)
-        assert (facts["userType"], facts["isManagementRestricted"]) == ("Guest", None)
-        assert "mobilePhone" not in facts
-
-    def test_the_facts_of_nobody_are_an_error(self, wire, reader):
-        wire.answers(fault(404, "Request_ResourceNotFound"))
-        with pytest.raises(AccountMissing, match=r"admin@contoso\.example"):
-            reader.raw_properties(ACCOUNT)
-
-
 LICENSED: dict[str, Callable[[TenantReader], object]] = {
     "access_policies": lambda reader: reader.access_policies(),
     "registrations": lambda reader: list(reader.registrations()),
@@ -365,68 +278,6 @@ class WhenTheRegistrationReportIsRead:
         )
         assert first.updated_at == dt.datetime(2026, 11, 19, 19, 15, 41, 619583, tzinfo=dt.UTC)
         assert (second.admin, second.kinds, second.updated_at) == (False, (), None)
-
-
-def sign_in(name: str, at: str, **more: object) -> dict:
-    return {"id": name, "createdDateTime": at, "userId": USER, "status": {"errorCode": 0}} | more
-
-
-class WhenLogsAreRead:
-    def test_the_audit_log_is_asked_for_from_before_the_newest_event(self, wire, reader):
-        wire.answers(listing({"id": "a", "activityDateTime": "2026-11-20T12:05:00Z"}, {"id": "no time"}))
-        events, cursor = reader.audits(Cursor(NOON))
-        assert [event.event_id for event in events] == ["a"]
-        assert cursor.newest == NOON + dt.timedelta(minutes=5)
-        assert asked(wire) == (
-            "/v1.0/auditLogs/directoryAudits",
-            {"$filter": "activityDateTime ge 2026-11-20T11:45:00Z"},
-        )
-
-    def test_every_page_of_it_is_read(self, wire, reader):
-        more = "https://graph.microsoft.com/v1.0/auditLogs/directoryAudits?$skiptoken=x"
-        second = {"id": "b", "activityDateTime": "2026-11-20T12:01:00Z"}
-        wire.answers(listing({"id": "a", "activityDateTime": "2026-11-20T12:05:00Z"}, next_link=more), listing(second))
-        events, _ = reader.audits(Cursor(NOON))
-        assert [event.event_id for event in events] == ["b", "a"]
-
-    def test_a_page_that_fails_fails_the_reading_so_that_nothing_is_lost(self, wire, reader):
-        more = "https://graph.microsoft.com/v1.0/auditLogs/directoryAudits?$skiptoken=x"
-        wire.answers(
-            listing({"id": "a", "activityDateTime": "2026-11-20T12:05:00Z"}, next_link=more),
-            fault(429, "TooManyRequests"),
-        )
-        with pytest.raises(Busy):
-            reader.audits(Cursor(NOON))
-
-    def test_sign_ins_are_those_of_one_account_with_and_without_a_person(self, wire, reader):
-        wire.answers(listing(sign_in("s", "2026-11-20T12:05:00Z", isInteractive=False)))
-        events, _ = reader.sign_ins(ACCOUNT, Cursor(NOON))
-        assert [(event.event_id, event.interactive) for event in events] == [("s", False)]
-        path, options = asked(wire)
-        assert path == "/beta/auditLogs/signIns"
-        assert options["$filter"] == (
-            f"userId eq '{USER}' and createdDateTime ge 2026-11-20T11:45:00Z and "
-            "signInEventTypes/any(t: t eq 'interactiveUser' or t eq 'nonInteractiveUser')"
-        )
-
-    def test_an_account_without_an_id_is_asked_for_by_name(self, wire, reader):
-        wire.answers(listing())
-        reader.sign_ins(AccountRef(TENANT, "", "O'Neil@Contoso.example"), Cursor(NOON))
-        assert asked(wire)[1]["$filter"].startswith("userPrincipalName eq 'o''neil@contoso.example' and ")
-
-    @pytest.mark.parametrize("status", [400, 404])
-    def test_where_beta_says_no_v1_is_read(self, wire, reader, status):
-        wire.answers(fault(status, "BadRequest"), listing(sign_in("s", "2026-11-20T12:05:00Z")))
-        events, _ = reader.sign_ins(ACCOUNT, Cursor(NOON))
-        assert [event.event_id for event in events] == ["s"]
-        path, options = asked(wire)
-        assert path == "/v1.0/auditLogs/signIns"
-        assert options["$filter"] == f"userId eq '{USER}' and createdDateTime ge 2026-11-20T11:45:00Z"
-
-    def test_a_busy_beta_is_not_a_reason_to_read_less(self, wire, reader):
-        wire.answers(fault(429, "TooManyRequests"), listing())
-        with pytest.raises(Busy):
-            reader.sign_ins(ACCOUNT, Cursor(NOON))
 
 
 class WhenClocksAreCompared:
@@ -497,72 +348,3 @@ class EveryReading:
         assert type(caught.value) is expected
         assert TENANT in str(caught.value)
         assert "hanged" in str(caught.value)
-
-
-RELATIONSHIP = {
-    "id": f"44444444-cccc-4ccc-8ccc-444444444444-{TENANT}",
-    "displayName": "Helpdesk",
-    "customer": {"tenantId": TENANT, "displayName": "Northwind"},
-    "accessDetails": {"unifiedRoles": [{"roleDefinitionId": PAA}, {"roleDefinitionId": None}]},
-    "status": "active",
-    "autoExtendDuration": "P180D",
-    "endDateTime": "2028-02-10T11:24:42.3148266Z",
-}
-
-
-class WhenThePartnerIsRead:
-    def test_each_relationship_says_with_whom_until_when_and_which_roles(self, wire, partner):
-        wire.answers(listing(RELATIONSHIP))
-        (found,) = partner.relationships()
-        assert (found.customer_tenant_id, found.customer_name, found.display_name) == (TENANT, "Northwind", "Helpdesk")
-        assert (found.active, found.auto_extends, found.roles) == (True, True, {PAA})
-        assert found.ends_at == dt.datetime(2028, 2, 10, 11, 24, 42, 314826, tzinfo=dt.UTC)
-        assert asked(wire) == ("/v1.0/tenantRelationships/delegatedAdminRelationships", {"$top": "300"})
-
-    @pytest.mark.parametrize("duration", ["PT0S", "", None])
-    def test_one_that_is_not_prolonged_is_told_as_such(self, wire, partner, duration):
-        wire.answers(listing(RELATIONSHIP | {"autoExtendDuration": duration}))
-        assert not next(partner.relationships()).auto_extends
-
-    def test_one_that_nobody_accepted_yet_has_no_customer(self, wire, partner):
-        wire.answers(listing(RELATIONSHIP | {"customer": None, "accessDetails": None, "status": "approvalPending"}))
-        (found,) = partner.relationships()
-        assert (found.customer_tenant_id, found.roles, found.active) == ("", frozenset(), False)
-
-    def test_every_page_of_relationships_is_read(self, wire, partner):
-        more = "https://graph.microsoft.com/v1.0/tenantRelationships/delegatedAdminRelationships?$skiptoken=x"
-        wire.answers(listing(RELATIONSHIP, next_link=more), listing(RELATIONSHIP | {"id": "second"}))
-        assert [found.relationship_id for found in partner.relationships()][1] == "second"
-
-    def test_the_grants_of_a_relationship_say_which_group_holds_which_roles(self, wire, partner):
-        container = {"accessContainerId": "g-1", "accessContainerType": "securityGroup"}
-        roles = {"unifiedRoles": [{"roleDefinitionId": PAA}]}
-        wire.answers(listing({"id": "x", "status": "active", "accessContainer": container, "accessDetails": roles}))
-        assert partner.grants_of("r-1") == (Grant("x", "g-1", "active", frozenset({PAA})),)
-        assert asked(wire)[0] == "/v1.0/tenantRelationships/delegatedAdminRelationships/r-1/accessAssignments"
-
-    def test_a_relationship_that_is_gone_is_not_a_missing_user(self, wire, partner):
-        wire.answers(fault(404, "notFound"))
-        with pytest.raises(Refused, match="no such relationship") as caught:
-            partner.grants_of("r-1")
-        assert type(caught.value) is Refused
-
-    def test_customers_and_contracts_are_told(self, wire, partner):
-        wire.answers(listing({"tenantId": TENANT, "displayName": "Northwind"}))
-        assert list(partner.customers()) == [PartnerCustomer(TENANT, "Northwind")]
-        contract = {"id": "c", "customerId": TENANT, "defaultDomainName": "n.example", "displayName": "Northwind"}
-        wire.answers(listing(contract))
-        wire._answers.popleft()
-        assert list(partner.contracts()) == [PartnerCustomer(TENANT, "Northwind", "n.example")]
-
-    @pytest.mark.parametrize("cloud", ["us_gov_l4", "us_gov_l5", "china"])
-    @pytest.mark.parametrize(
-        "ask",
-        [lambda p: list(p.relationships()), lambda p: p.grants_of("r-1"), lambda p: list(p.customers())],
-        ids=["relationships", "grants", "customers"],
-    )
-    def test_delegated_administration_is_asked_for_in_the_global_cloud_only(self, wire, cloud, ask):
-        elsewhere = Graph(Connection("client-1", client_secret="s"), wire=wire).partner(TENANT, cloud)
-        with pytest.raises(NotInThisCloud, match="nothing was sent"):
-            ask(elsewhere)
-        assert wire.graph_requests == []

@@ -1,0 +1,62 @@
+"""The simulated page on which an administrator consents to an app, and the way back from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from msp.simulator.state import DEFAULT_PERMISSIONS
+from tests.support.simulated import APP, Microsoft, microsoft
+
+ASKED = {"client_id": APP, "redirect_uri": "https://latchkey.example/back", "state": "<signed>&more"}
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Microsoft]:
+    with microsoft(tmp_path) as made:
+        made.cloud.withdraw_consent(APP, made.contoso.id)
+        yield made
+
+
+def decide(cloud: Microsoft, decision: str, **asked: str) -> httpx.Response:
+    return cloud.http.post(f"/{cloud.contoso.id}/adminconsent", data=ASKED | asked | {"decision": decision})
+
+
+def said(answer: httpx.Response) -> dict[str, str]:
+    assert answer.status_code == 302
+    assert answer.headers["location"].startswith("https://latchkey.example/back?")
+    return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+
+
+class WhenAnAdministratorIsAsked:
+    def test_the_page_names_the_tenant_and_every_permission_and_changes_nothing(self, cloud: Microsoft) -> None:
+        page = cloud.http.get(f"/{cloud.contoso.id}/adminconsent", params=ASKED)
+        assert all(permission in page.text for permission in ("contoso.example", *DEFAULT_PERMISSIONS))
+        assert "<signed>" not in page.text
+        assert APP not in cloud.contoso.consents
+
+    def test_accepting_grants_the_permissions_and_no_role(self, cloud: Microsoft) -> None:
+        answer = said(decide(cloud, "grant"))
+        assert answer == {"tenant": cloud.contoso.id, "admin_consent": "True", "state": ASKED["state"]}
+        assert set(cloud.contoso.consents[APP].permissions) == set(DEFAULT_PERMISSIONS)
+        assert cloud.contoso.consents[APP].roles == ()
+        assert cloud.ask_token().status_code == 200
+
+    def test_declining_grants_nothing_and_says_so(self, cloud: Microsoft) -> None:
+        answer = said(decide(cloud, "deny"))
+        assert (answer["error"], answer["state"]) == ("permission_denied", ASKED["state"])
+        assert APP not in cloud.contoso.consents
+
+    @pytest.mark.parametrize(
+        ("asked", "code"),
+        [({"client_id": "nobody"}, "AADSTS700016"), ({"redirect_uri": "javascript:alert(1)"}, "AADSTS50011")],
+    )
+    def test_a_wrong_question_goes_nowhere(self, cloud: Microsoft, asked: dict[str, str], code: str) -> None:
+        answer = decide(cloud, "grant", **asked)
+        assert answer.status_code == 400
+        assert code in answer.text
+        assert APP not in cloud.contoso.consents
