@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import ssl
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from django.core import signing
 from django.urls import reverse
@@ -201,6 +204,29 @@ class WhenConsentIsMissing(AtMicrosoft):
     def test_an_auditor_gets_no_link(self):
         self.without_consent()
         assert self.link(Visitor(self.world.technician("Aud", Role.AUDITOR))) == ""
+
+
+class WhenTheLinkIsFollowedToMicrosoftsPage(AtMicrosoft):
+    def decide(self, decision: str) -> Any:
+        """Press a button on the page behind the link, and go where it sends the browser."""
+        with httpx.Client(verify=ssl.create_default_context(cafile=self.world.connection.ca_bundle)) as browser:
+            page = browser.get(self.link())
+            assert page.status_code == 200
+            asked = {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', page.text)}
+            sent_on = browser.post(str(page.url).partition("?")[0], data=asked | {"decision": decision})
+        back = urlsplit(sent_on.headers["location"])
+        assert back.path == CALLBACK
+        return self.olga.get(f"{back.path}?{back.query}", follow=True)
+
+    def test_accepting_there_leaves_only_the_role_to_be_given(self):
+        self.without_consent()
+        page = text_of(self.decide("grant").content.decode())
+        assert "Consent was given." in page
+        assert "Privileged Authentication Administrator" in page
+
+    def test_declining_there_is_told_in_words(self):
+        self.without_consent()
+        assert "did not consent" in text_of(self.decide("deny").content.decode())
 
 
 class WhenAnAdministratorConsented(AtMicrosoft):
