@@ -137,6 +137,8 @@ class Doors:
             match (request.method, [part.lower() for part in parts] if hosts.answers_login(request.base) else []):
                 case ("GET", ["common", "discovery", "instance"]):
                     return tokens.instance(request)
+                case ("GET", ["common", "userrealm", upn]):
+                    return tokens.realm(self.cloud, request, upn)
                 case ("GET", [key, "v2.0", ".well-known", "openid-configuration"]):
                     return tokens.discovery(self.cloud, request, key)
                 case ("GET", [key, "adminconsent"]) | ("POST", [key, "adminconsent"]):

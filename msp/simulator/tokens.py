@@ -141,6 +141,15 @@ def instance(request: Request) -> Answer:
     )
 
 
+def realm(cloud: Cloud, request: Request, upn: str) -> Answer:
+    """`GET /common/userrealm/{upn}`: who judges this user's password. Assumption: the names (as MSAL reads them)."""
+    domain = upn.rpartition("@")[2].lower()
+    tenant = cloud.find_tenant(domain)
+    kind = "Unknown" if tenant is None else "Federated" if domain in tenant.federated else "Managed"
+    host = request.base.removeprefix("https://")
+    return Answer(200, {"ver": "1.0", "account_type": kind, "domain_name": domain, "cloud_instance_name": host})
+
+
 def token(cloud: Cloud, request: Request, key: str) -> Answer:
     """`POST /{tenant}/oauth2/v2.0/token`: client_credentials, the partner's refresh_token, and password for a probe."""
     tenant = tenant_or_refuse(cloud, request, key)

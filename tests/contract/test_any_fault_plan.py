@@ -24,9 +24,7 @@ from msp.microsoft.ports import (
     SetPassword,
 )
 from msp.simulator.faults import Fault, random_plan
-from tests.contract.test_graph_client import OLD, Place, box, new_place, pem, way_to
-
-__all__ = ["box", "pem"]
+from tests.support.box import OLD, Place, new_place, way_to
 
 PLANS = int(os.environ.get("LATCHKEY_FAULT_PLANS", "200"))
 FIRST = int(os.environ.get("LATCHKEY_FAULT_SEED", "1"))

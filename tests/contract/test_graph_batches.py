@@ -25,9 +25,7 @@ from msp.microsoft.ports import (
     RemoveMethod,
     SetPassword,
 )
-from tests.contract.test_graph_client import NEW, OLD, Place, box, new_place, pem, place, way_to
-
-__all__ = ["box", "pem", "place"]
+from tests.support.box import NEW, OLD, Place, new_place, way_to
 
 CODES = MethodKind.SOFTWARE_OATH
 

@@ -13,9 +13,7 @@ from msp.microsoft.graph import Graph
 from msp.microsoft.ports import Access, AccountRef, Directory, MethodKind, RemoveMethod, SetPassword
 from msp.simulator import delegation
 from msp.simulator.state import PRIVILEGED_AUTHENTICATION_ADMINISTRATOR
-from tests.contract.test_graph_client import CLIENT_ID, NEW, OLD, Place, box, pem
-
-__all__ = ["box", "pem"]
+from tests.support.box import CLIENT_ID, NEW, OLD, Place
 
 SCOPES = ("User.Read.All", "UserAuthenticationMethod.ReadWrite.All", "User-PasswordProfile.ReadWrite.All")
 HELPDESK = "729827e3-9c14-49f7-bb1b-9608f156bbb8"

@@ -6,7 +6,6 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,11 +21,11 @@ from msp.microsoft.tenant_ports import Cursor, TenantReader
 from msp.simulator import delegation
 from msp.simulator.server import Simulator
 from msp.simulator.state import DEFAULT_PERMISSIONS, GLOBAL_ADMINISTRATOR, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR
+from tests.support.box import CLIENT_ID
 from tests.support.published import may_be_asked_by, misfits
 from tests.support.reference import reference_needed, sample
-from tests.support.wire import Wire, said, write_certificate
+from tests.support.wire import Wire, said
 
-CLIENT_ID = "aaaaaaaa-0000-4000-8000-00000000000a"
 TENANT = "11111111-aaaa-4aaa-8aaa-111111111111"
 USER = "22222222-bbbb-4bbb-8bbb-222222222222"
 ACCOUNT = AccountRef(TENANT, USER, "admin@contoso.example")
@@ -166,25 +165,6 @@ class TheDocumentedAnswers:
         assert grant.group_id
         assert [customer.tenant_id for customer in partner.customers()] == [TENANT]
         assert [customer.domain for customer in partner.contracts()] == ["northwinddental.example"]
-
-
-@pytest.fixture(scope="module")
-def pem(tmp_path_factory) -> Path:
-    return write_certificate(tmp_path_factory.mktemp("app") / "app.pem")
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory, pem) -> Iterator[Simulator]:
-    with Simulator(tmp_path_factory.mktemp("cloud"), port=0, seed=1) as simulator:
-        certificate = re.search(r"-----BEGIN CERT.+?END CERTIFICATE-----", pem.read_text(), re.DOTALL)
-        simulator.cloud.register_app(CLIENT_ID, certificate_pem=certificate.group() if certificate else "")
-        yield simulator
-
-
-@pytest.fixture(scope="module")
-def graph(box, pem) -> Graph:
-    known: dict[str, Any] = {"client_certificate": str(pem), "login_url": box.url, "graph_url": box.url}
-    return Graph(Connection(CLIENT_ID, ca_bundle=str(box.ca_path), timeout_seconds=30, **known))
 
 
 @dataclass

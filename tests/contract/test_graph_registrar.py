@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,11 +27,11 @@ from msp.microsoft.ports import AccountRef, Directory, MethodKind
 from msp.simulator import totp
 from msp.simulator.server import Simulator
 from msp.simulator.state import DEFAULT_PERMISSIONS
+from tests.support.box import CLIENT_ID
 from tests.support.published import find, may_be_asked_by, misfits
 from tests.support.reference import reference_needed
-from tests.support.wire import Wire, said, write_certificate
+from tests.support.wire import Wire, said
 
-CLIENT_ID = "aaaaaaaa-0000-4000-8000-00000000000a"
 TENANT = "11111111-aaaa-4aaa-8aaa-111111111111"
 DEVICE = "00000000-0000-4000-8000-000000000051"
 ACCOUNT = AccountRef(TENANT, "22222222-bbbb-4bbb-8bbb-222222222222", "admin@contoso.example")
@@ -89,25 +87,6 @@ class ThePermissions:
             # Microsoft's list has this one path without the id that its OpenAPI file has.
             listed = path.replace("/{id}/deactivate", "/deactivate")
             assert may_be_asked_by(permission, method, listed), path
-
-
-@pytest.fixture(scope="module")
-def pem(tmp_path_factory) -> Path:
-    return write_certificate(tmp_path_factory.mktemp("app") / "app.pem")
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory, pem) -> Iterator[Simulator]:
-    with Simulator(tmp_path_factory.mktemp("cloud"), port=0, seed=1) as simulator:
-        certificate = re.search(r"-----BEGIN CERT.+?END CERTIFICATE-----", pem.read_text(), re.DOTALL)
-        simulator.cloud.register_app(CLIENT_ID, certificate_pem=certificate.group() if certificate else "")
-        yield simulator
-
-
-@pytest.fixture(scope="module")
-def graph(box, pem) -> Graph:
-    known: dict[str, Any] = {"client_certificate": str(pem), "login_url": box.url, "graph_url": box.url}
-    return Graph(Connection(CLIENT_ID, ca_bundle=str(box.ca_path), timeout_seconds=30, **known))
 
 
 @dataclass

@@ -191,6 +191,14 @@ class TheSignInPage:
 
 
 class TheDiscovery:
+    @pytest.mark.parametrize(("domain", "kind"), [
+        ("contoso.example", "Managed"), ("fed.example", "Federated"), ("nowhere.example", "Unknown"),
+    ])  # fmt: skip
+    def test_of_a_realm_says_who_judges_the_password(self, cloud: Microsoft, domain: str, kind: str) -> None:
+        cloud.cloud.add_tenant("Fed", "fed.example").federated.append("fed.example")
+        found = cloud.http.get(f"/common/userrealm/ana@{domain}", params={"api-version": "1.0"}).json()
+        assert (found["account_type"], found["domain_name"]) == (kind, domain)
+
     def test_names_the_endpoints_of_the_tenant(self, cloud: Microsoft) -> None:
         found = cloud.http.get("/contoso.example/v2.0/.well-known/openid-configuration").json()
         assert found["token_endpoint"] == f"{cloud.url}/contoso.example/oauth2/v2.0/token"
