@@ -15,11 +15,15 @@ from msp.errors import (
     Busy,
     CannotRemove,
     DefaultMethodRefused,
+    FederatedAccount,
     GuestRefused,
     NoConnection,
     NotAllowed,
+    PasswordBanned,
     PasswordRefused,
     Refused,
+    RoleMissing,
+    SyncedAccount,
     Unreachable,
 )
 from msp.microsoft.methods import PLACES
@@ -85,10 +89,36 @@ class WhenThePasswordIsChanged:
             place.directory.set_password(place.account, "weakweak")
         assert place.lets_in(OLD)
 
-    def test_without_the_directory_role_it_is_not_allowed(self, place):
-        place.box.cloud.consent(CLIENT_ID, place.tenant, roles=())
-        with pytest.raises(NotAllowed, match="Privileged Authentication Administrator"):
+    def test_a_banned_one_is_told_apart_from_a_weak_one(self, place):
+        place.box.cloud.tenant(place.tenant).policies.banned = ["contoso"]
+        with pytest.raises(PasswordBanned):
+            place.directory.set_password(place.account, "Contoso-2026-winter!")
+        assert place.lets_in(OLD)
+
+    def test_of_a_synced_account_belongs_to_the_local_directory(self, place):
+        place.box.cloud.user(place.tenant, place.user).synced = True
+        with pytest.raises(SyncedAccount, match="local directory"):
             place.directory.set_password(place.account, NEW)
+        assert place.lets_in(OLD)
+
+    def test_of_a_federated_account_belongs_to_its_identity_provider(self, place):
+        tenant = place.box.cloud.tenant(place.tenant)
+        tenant.federated.append(tenant.domain)
+        with pytest.raises(FederatedAccount, match="identity provider"):
+            place.directory.set_password(place.account, NEW)
+        assert place.box.cloud.user(place.tenant, place.user).password == OLD
+
+    def test_without_the_directory_role_it_is_the_role_that_is_missing(self, place):
+        place.box.cloud.consent(CLIENT_ID, place.tenant, roles=())
+        with pytest.raises(RoleMissing, match="Privileged Authentication Administrator"):
+            place.directory.set_password(place.account, NEW)
+        assert place.lets_in(OLD)
+
+    def test_without_the_permission_it_is_the_permission(self, place):
+        place.box.cloud.consent(CLIENT_ID, place.tenant, permissions=("User.Read.All",))
+        with pytest.raises(NotAllowed, match=r"User-PasswordProfile\.ReadWrite\.All") as caught:
+            place.directory.set_password(place.account, NEW)
+        assert not isinstance(caught.value, RoleMissing)
         assert place.lets_in(OLD)
 
     def test_of_nobody_is_told_as_such(self, place):
