@@ -13,6 +13,7 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from . import events, inventory, kinds, passes, registering, signin, totp
@@ -85,6 +86,16 @@ class Cloud(Applications):
         self.clock_offset = end
 
     # Tenants and users
+
+    def assign_role(self, client_id: str, tenant_id: str, role: str) -> None:
+        """Give an application's service principal a directory role (template id): consent alone gives none."""
+        tenant, client_id = self.tenant(tenant_id), client_id.lower()
+        with tenant.lock:
+            before = tenant.consents.get(client_id)
+            if before is None:
+                raise NotThere(f"{tenant.name} has not consented to the application {client_id}.")
+            tenant.consents[client_id] = replace(before, roles=tuple(dict.fromkeys((*before.roles, role))))
+        self.changed()
 
     def add_tenant(self, name: str, domain: str = "", tenant_id: str = "") -> SimTenant:
         """A new, empty tenant; applications consented everywhere are consented in it too."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from . import administration, seeding, totp
+from . import administration, delegation, seeding, totp
 from .answers import Answer, Request
 from .applications import NotThere
 from .cloud import Cloud, NoRoom
@@ -270,6 +270,17 @@ def _method(method: SimMethod) -> dict[str, Any]:
     return {"method_id": method.id, "kind": method.kind, "label": method.label, "seed": method.seed}
 
 
+def _consent_delegated(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
+    """Delegated `scopes` of an application in one `tenant`, as Partner Center's application consents give them."""
+    delegation.consent_delegated(cloud, asked["client_id"], asked["tenant"], asked["scopes"])
+    return {}
+
+
+def _partner_sign_in(cloud: Cloud, asked: dict[str, Any]) -> dict[str, Any]:
+    """What the browser sign-in of a partner's user with a second factor leaves with an application."""
+    return {"refresh_token": delegation.partner_refresh_token(cloud, asked["tenant"], asked["upn"], asked["client_id"])}
+
+
 VERBS: dict[str, Verb] = {
     "build": _build,
     "reset": _reset,
@@ -287,6 +298,8 @@ VERBS: dict[str, Verb] = {
     "consents": _consent,
     "consents/withdraw": _withdraw,
     "consents/enabled": _enable_consent,
+    "consents/delegated": _consent_delegated,
+    "partner/sign-in": _partner_sign_in,
     "groups": _add_group,
     "relationships": _add_relationship,
     "knobs": _knobs,
@@ -301,5 +314,5 @@ VERBS: dict[str, Verb] = {
 }
 
 READS = frozenset({"code", "state", "log", "effects"})
-CHANGES = tuple(verb for verb in VERBS if verb not in READS | {"clock", "reset"})
+CHANGES = tuple(verb for verb in VERBS if verb not in READS | {"clock", "reset", "partner/sign-in"})
 """Verbs for a time line: those that change something, and leave time and the time line itself alone."""

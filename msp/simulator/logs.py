@@ -96,7 +96,9 @@ def _page(call: Call, events: list[SimEvent]) -> tuple[list[SimEvent], str]:
         top = int(call.query.get("$top", MOST))
         start = int(base64.urlsafe_b64decode(call.query.get("$skiptoken", "MA==").encode()).decode())
     except (ValueError, binascii.Error):
-        raise call.error(400, "Request_BadRequest", "Invalid page size or skip token specified.") from None
+        top, start = 0, -1
+    if start < 0:
+        raise call.error(400, "Request_BadRequest", "Invalid page size or skip token specified.")
     if not 1 <= top <= MOST:
         raise call.error(400, "Request_BadRequest", f"Invalid page size specified: must be between 1 and {MOST}.")
     end = start + top
@@ -124,7 +126,10 @@ def _clauses(text: str) -> list[str]:
 def _test(call: Call, clause: str) -> Callable[[dict[str, Any]], bool]:
     for pattern, make in _CLAUSES:
         if found := pattern.fullmatch(clause):
-            return make(found)
+            try:
+                return make(found)
+            except ValueError:  # a time that no calendar has
+                break
     raise call.unsupported("Unsupported or invalid query filter clause specified.")
 
 

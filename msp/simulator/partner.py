@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 from typing import Any
 
+from . import filters
 from .answers import Answer
 from .delegation import status_of
 from .graph import Call
@@ -12,6 +14,9 @@ from .pages import page
 from .state import SimRelationship, stamp
 
 MOST_RELATIONSHIPS = 300
+EXTENSION = dt.timedelta(days=180)
+"""What autoExtendDuration adds. Assumption: at the end, and again at each later one."""
+_CONTRACTS_BY = ("customerId", "defaultDomainName", "displayName")
 _TYPE = "#microsoft.graph.delegatedAdmin"
 
 
@@ -66,8 +71,14 @@ def _relationship(call: Call, one: SimRelationship) -> dict[str, Any]:
         "createdDateTime": stamp(one.created_at),
         "lastModifiedDateTime": stamp(one.created_at),
         "activatedDateTime": stamp(one.created_at),
-        "endDateTime": stamp(one.ends_at),
+        "endDateTime": stamp(_end_of(one, call.cloud.now())),
     }
+
+
+def _end_of(one: SimRelationship, now: dt.datetime) -> dt.datetime:
+    """When it ends, with the extensions up to now."""
+    extends = one.auto_extends and one.status == "active" and one.ends_at <= now
+    return one.ends_at + ((now - one.ends_at) // EXTENSION + 1) * EXTENSION if extends else one.ends_at
 
 
 def _assignment(one: SimRelationship, grant: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +121,13 @@ def _contracts(call: Call, key: str = "") -> Answer:
         if found is None:
             raise call.absent(key)
         return Answer(200, {"@odata.context": call.context("contracts/$entity"), **found})
-    shown, link = page(call, sorted(known), lambda _key: True)
+    try:
+        query = filters.read(call.query["$filter"], _CONTRACTS_BY) if "$filter" in call.query else None
+    except filters.Unreadable:
+        raise call.unsupported() from None
+    shown, link = page(
+        call, sorted(known), lambda one: query is None or query.test(dict.fromkeys(_CONTRACTS_BY) | known[one])
+    )
     body: dict[str, Any] = {"@odata.context": call.context("contracts")}
     if link:
         body["@odata.nextLink"] = link

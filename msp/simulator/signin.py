@@ -41,11 +41,12 @@ def judge_password(user: SimUser, password: str, now: dt.datetime) -> str:
     """ "right", "wrong", "locked" or "disabled".
 
     Smart lockout (entra-docs concept-sspr-policy): ten different wrong tries, then one minute, doubling with each
-    further wrong try after it; the same wrong password again is not counted.
+    further wrong try after it; the same wrong password again is not counted. A user with no password stored ("")
+    has no right one.
     """
     if user.locked_until and now < user.locked_until:
         return "locked"
-    if password != user.password:
+    if not user.password or password != user.password:
         fingerprint = _fingerprint(user, password)
         if fingerprint not in user.wrong_passwords:
             user.wrong_passwords.append(fingerprint)

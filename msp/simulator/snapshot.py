@@ -15,6 +15,7 @@ from typing import Any
 
 from . import certificates, records
 from .cloud import Cloud
+from .delegation import RefreshToken
 from .faults import Fault
 from .journal import Effect
 from .state import AppRegistration, SimTenant
@@ -25,7 +26,7 @@ NAME = "cloud.json"
 SHARE_OF_TIME = 20
 """A snapshot that takes t seconds is followed by at least this many times t without one."""
 
-_BY_HAND = frozenset({"seed", "generation", "changes", "tenants", "apps"})
+_BY_HAND = frozenset({"seed", "generation", "changes", "tenants", "apps", "refresh_tokens"})
 
 
 class Keeper:
@@ -71,6 +72,7 @@ def dump(cloud: Cloud) -> dict[str, Any]:
         "knobs": {"everywhere": asdict(cloud.knobs.everywhere), "by_tenant": dict(cloud.knobs.by_tenant)},
         "consented_everywhere": records.plain(cloud.consented_everywhere()),
         "apps": records.plain(list(cloud.apps.values())),
+        "refresh_tokens": records.plain(dict(cloud.refresh_tokens)),
         "tenants": [_plain_tenant(tenant) for tenant in list(cloud.tenants.values())],
         "faults": [rule.as_dict() for rule in cloud.faults.rules()],
         "time_line": records.plain(cloud.timeline.events()),
@@ -99,6 +101,9 @@ def restore(kept: dict[str, Any]) -> Cloud:
         cloud.place(_whole_tenant(one))
     for client_id, permissions, roles in kept["consented_everywhere"]:
         cloud.remember_consent(client_id, tuple(permissions), tuple(roles))
+    # A snapshot of before they were kept has none.
+    tokens = kept.get("refresh_tokens", {})
+    cloud.refresh_tokens = {text: records.whole(RefreshToken, one) for text, one in tokens.items()}
     cloud.faults.restore(records.whole(Fault, one) for one in kept["faults"])
     cloud.timeline.plan(records.whole(Planned, one) for one in kept["time_line"])
     for one in kept["effects"]:

@@ -21,6 +21,8 @@ from .answers import Answer, Refusal, Request, login_error
 from .cloud import Cloud
 from .state import AppRegistration, SimTenant, SimUser
 
+NOT_A_TENANT = frozenset({"common", "consumers"})
+"""What stands for no tenant in particular. `organizations` is not known here."""
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 _TEXTS = {
@@ -51,6 +53,8 @@ _TEXTS = {
     530034: "A delegated administrator was blocked from accessing the tenant due to account risk in their home tenant.",
     90002: "Tenant not found. Check that you have the correct tenant ID and are signing into the correct cloud.",
     900144: "The request body must contain a required parameter that is missing.",
+    9001023: "The grant type is not supported over the /common or /consumers endpoints. Use the /organizations or "
+    "tenant-specific endpoint.",
     700082: "The refresh token has expired due to inactivity.",
     700016: "Application was not found in the directory. This can happen if the application has not been installed by "
     "the administrator of the tenant or consented to by any user in the tenant.",
@@ -78,6 +82,7 @@ _ERRORS = {
     70011: "invalid_scope",
     90002: "invalid_request",
     900144: "invalid_request",
+    9001023: "invalid_request",
     700016: "unauthorized_client",
     7000112: "unauthorized_client",
 }
@@ -85,8 +90,9 @@ _ERRORS = {
 
 def _no(request: Request, code: int) -> Refusal:
     """The refusal with this AADSTS code; 7xxxxx codes not listed mean a bad client, 5xxxx a bad grant."""
+    text = _TEXTS.get(code, "The request was refused.")
     error = _ERRORS.get(code) or ("invalid_client" if code >= 700000 else "invalid_grant")
-    return Refusal(login_error(401 if error == "invalid_client" else 400, error, code, _TEXTS[code], request.base))
+    return Refusal(login_error(401 if error == "invalid_client" else 400, error, code, text, request.base))
 
 
 def tenant_or_refuse(cloud: Cloud, request: Request, key: str) -> SimTenant:
@@ -144,14 +150,16 @@ def instance(request: Request) -> Answer:
 def realm(cloud: Cloud, request: Request, upn: str) -> Answer:
     """`GET /common/userrealm/{upn}`: who judges this user's password. Assumption: the names (as MSAL reads them)."""
     domain = upn.rpartition("@")[2].lower()
-    tenant = cloud.find_tenant(domain)
-    kind = "Unknown" if tenant is None else "Federated" if domain in tenant.federated else "Managed"
+    federated = any(domain in tenant.federated for tenant in list(cloud.tenants.values()))
+    kind = "Federated" if federated else "Managed" if cloud.find_tenant(domain) else "Unknown"
     host = request.base.removeprefix("https://")
     return Answer(200, {"ver": "1.0", "account_type": kind, "domain_name": domain, "cloud_instance_name": host})
 
 
 def token(cloud: Cloud, request: Request, key: str) -> Answer:
     """`POST /{tenant}/oauth2/v2.0/token`: client_credentials, the partner's refresh_token, and password for a probe."""
+    if key in NOT_A_TENANT:
+        raise _no(request, 9001023)
     tenant = tenant_or_refuse(cloud, request, key)
     form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
     client_id = (form.get("client_id") or _basic(request)[0]).lower()
@@ -159,13 +167,15 @@ def token(cloud: Cloud, request: Request, key: str) -> Answer:
         raise _no(request, 900144)
     app = cloud.apps.get(client_id)
     consent = tenant.consents.get(client_id)
-    if app is None or consent is None:
+    # A person's sign-in asks for the consent that is missing; without one there is no such application.
+    if app is None or (consent is None and form["grant_type"] != "refresh_token"):
         raise _no(request, 700016)
     _check_client(request, app, form, (key, *tenant.names))
-    if not consent.enabled:
+    if consent and not consent.enabled:
         raise _no(request, 7000112)
     if form["grant_type"] == "password":
-        return _probe(cloud, request, tenant, form, consented=bool(consent.permissions))
+        consented = bool(consent and consent.permissions) or bool(tenant.scopes.get(client_id))
+        return _probe(cloud, request, tenant, form, consented=consented)
     if form["grant_type"] == "refresh_token":
         code, granted = delegation.redeem(cloud, tenant, client_id, form.get("refresh_token", ""))
         if code:
@@ -264,7 +274,7 @@ def _code_of_probe(cloud: Cloud, tenant: SimTenant, user: SimUser, password: str
     """The AADSTS code, 0 for a token. Assumption: the codes for those whose password is not here (50056) or not
     taken in this grant (50126 for one with blanks at an end).
     """
-    if rules.is_guest(user) or rules.is_federated(tenant, user):
+    if rules.is_guest(user) or rules.is_federated(tenant, user) or not user.password:
         return 50056
     if password != password.strip():
         return 50126

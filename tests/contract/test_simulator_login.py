@@ -15,6 +15,9 @@ import pytest
 import requests
 from cryptography.hazmat.primitives import hashes
 
+from msp.simulator import delegation
+from msp.simulator.cloud import NotThere
+from msp.simulator.state import PRIVILEGED_AUTHENTICATION_ADMINISTRATOR
 from tests.support.reference import reference_needed, sample
 from tests.support.simulated import APP, PASSWORD, Credential, Microsoft, credential, microsoft
 
@@ -98,6 +101,37 @@ class AClientAssertion:
         assert answer.json()["error_codes"] == [700027]
 
 
+class AnAccessToken:
+    def test_tells_its_holder_what_it_carries(self, cloud: Microsoft) -> None:
+        cloud.grant(("User.Read.All",))
+        found = cloud.ask_token().json()
+        claims = jwt.decode(found["access_token"], options={"verify_signature": False})
+        principal = cloud.contoso.consents[APP].service_principal_id
+        assert (claims["tid"], claims["appid"], claims["oid"]) == (cloud.contoso.id, APP, principal)
+        assert claims["roles"] == ["User.Read.All"]
+        assert "scp" not in claims
+        assert claims["exp"] - claims["iat"] == pytest.approx(found["expires_in"], abs=2)
+
+    def test_that_somebody_else_wrote_opens_nothing(self, cloud: Microsoft) -> None:
+        claims = jwt.decode(cloud.ask_token().json()["access_token"], options={"verify_signature": False})
+        forged = jwt.encode(claims, "a-key-of-somebody-elses-own-making", algorithm="HS256")
+        answer = cloud.http.get("/v1.0/users", headers={"Authorization": f"Bearer {forged}"})
+        assert answer.status_code == 401
+
+
+class WhenARoleIsAssigned:
+    def test_the_application_may_do_what_consent_alone_does_not_allow(self, cloud: Microsoft) -> None:
+        cloud.grant(roles=())
+        assert cloud.set_password("Another-Password-7!").status_code == 403
+        cloud.cloud.assign_role(APP, cloud.contoso.id, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR)
+        assert cloud.set_password("Another-Password-7!").status_code == 204
+
+    def test_an_application_without_consent_has_nobody_to_give_it_to(self, cloud: Microsoft) -> None:
+        cloud.cloud.withdraw_consent(APP, cloud.contoso.id)
+        with pytest.raises(NotThere):
+            cloud.cloud.assign_role(APP, cloud.contoso.id, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR)
+
+
 class WhenSomethingIsMissing:
     @pytest.mark.parametrize(
         ("form", "error", "code"),
@@ -109,6 +143,8 @@ class WhenSomethingIsMissing:
             ({"grant_type": "device_code"}, "unsupported_grant_type", 70003),
             ({"scope": "User.Read"}, "invalid_scope", 70011),
             ({"tenant": "nobody.example"}, "invalid_request", 90002),
+            ({"tenant": "common"}, "invalid_request", 9001023),
+            ({"tenant": "consumers"}, "invalid_request", 9001023),
         ],
     )
     def test_the_code_says_what(self, cloud: Microsoft, form: dict[str, str], error: str, code: int) -> None:
@@ -118,6 +154,10 @@ class WhenSomethingIsMissing:
     def test_an_application_without_consent_is_not_found_in_the_tenant(self, cloud: Microsoft) -> None:
         cloud.cloud.withdraw_consent(APP, cloud.contoso.id)
         assert cloud.ask_token().json()["error_codes"] == [700016]
+
+    def test_a_trouble_that_nobody_has_words_for_is_still_an_answer(self, cloud: Microsoft) -> None:
+        cloud.cloud.login_trouble[cloud.contoso.id] = 99999
+        assert cloud.ask_token().json()["error_codes"] == [99999]
 
     def test_the_body_has_the_documented_fields(self, cloud: Microsoft) -> None:
         reference_needed()
@@ -156,6 +196,20 @@ class WhenAPasswordIsProbed:
         assert cloud.probe(PASSWORD) == 50053
         assert cloud.cloud.sign_in(cloud.contoso.id, cloud.shared.upn, PASSWORD).result == "locked"
 
+    def test_a_delegated_consent_is_enough(self, cloud: Microsoft) -> None:
+        cloud.grant(())
+        delegation.consent_delegated(cloud.cloud, APP, cloud.contoso.id, ["User.Read"])
+        assert cloud.probe(PASSWORD) == 50079
+
+    def test_where_none_is_stored_no_text_is_the_right_one(self, cloud: Microsoft) -> None:
+        cloud.shared.password = ""
+        assert cloud.probe("Any-Password-1") == 50056
+        assert cloud.cloud.sign_in(cloud.contoso.id, cloud.shared.upn, "").result == "wrong_password"
+
+    def test_the_same_wrong_one_again_does_not_lock(self, cloud: Microsoft) -> None:
+        assert {cloud.probe("Wrong-Password-1") for _ in range(12)} == {50126}
+        assert cloud.probe(PASSWORD) == 50079
+
     def test_nothing_consented_is_said_after_the_right_password(self, cloud: Microsoft) -> None:
         cloud.grant(())
         assert cloud.probe(PASSWORD) == 65001
@@ -192,10 +246,11 @@ class TheSignInPage:
 
 class TheDiscovery:
     @pytest.mark.parametrize(("domain", "kind"), [
-        ("contoso.example", "Managed"), ("fed.example", "Federated"), ("nowhere.example", "Unknown"),
+        ("contoso.example", "Managed"), ("fed.example", "Federated"), ("second.example", "Federated"),
+        ("nowhere.example", "Unknown"),
     ])  # fmt: skip
     def test_of_a_realm_says_who_judges_the_password(self, cloud: Microsoft, domain: str, kind: str) -> None:
-        cloud.cloud.add_tenant("Fed", "fed.example").federated.append("fed.example")
+        cloud.cloud.add_tenant("Fed", "fed.example").federated += ["fed.example", "second.example"]
         found = cloud.http.get(f"/common/userrealm/ana@{domain}", params={"api-version": "1.0"}).json()
         assert (found["account_type"], found["domain_name"]) == (kind, domain)
 

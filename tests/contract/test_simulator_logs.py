@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.reference import reference_needed, sample
 from tests.support.simulated import PASSWORD, Microsoft, microsoft
 
 AUDITS = "/auditLogs/directoryAudits"
@@ -81,7 +82,42 @@ class TheAuditLog:
         assert len(told) == 2
         assert len({one["id"] for one in told}) == 1
 
-    @pytest.mark.parametrize("text", ["initiatedBy/user/id eq 'x'", "activityDateTime ge yesterday", "id ne 'x'"])
+    def test_may_learn_a_later_event_first(self, cloud: Microsoft) -> None:
+        cloud.cloud.log_delay = (600, 600)
+        cloud.cloud.register(cloud.contoso.id, cloud.shared.id, "fido2", "Key")
+        cloud.cloud.log_delay = (0, 0)
+        cloud.cloud.change_password_as_person(cloud.contoso.id, cloud.shared.id, "Another-Password-3!")
+        (first,) = values(cloud.graph("GET", AUDITS))
+        cloud.cloud.advance(601)
+        newer, older = values(cloud.graph("GET", AUDITS))
+        assert newer == first
+        assert older["activityDateTime"] < first["activityDateTime"]
+
+    def test_has_the_documented_fields(self, cloud: Microsoft) -> None:
+        reference_needed()
+        cloud.cloud.register(cloud.contoso.id, cloud.shared.id, "fido2", "Key")
+        (shown,), (documented,) = values(cloud.graph("GET", AUDITS)), sample("directoryAudits-list")["value"]
+        assert shown.keys() == documented.keys()
+        assert shown["targetResources"][0].keys() == documented["targetResources"][0].keys()
+
+    def test_is_for_those_who_may_read_it(self, cloud: Microsoft) -> None:
+        cloud.grant(("User.Read.All",))
+        assert cloud.graph("GET", AUDITS).status_code == 403
+
+    @pytest.mark.parametrize("token", ["LTM=", "bm9uZQ==", "%"], ids=["before the first", "no number", "no token"])
+    def test_refuses_a_token_that_it_did_not_give(self, cloud: Microsoft, token: str) -> None:
+        answer = cloud.graph("GET", AUDITS, params={"$skiptoken": token})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Request_BadRequest")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "initiatedBy/user/id eq 'x'",
+            "activityDateTime ge yesterday",
+            "activityDateTime ge 2026-13-45T00:00:00Z",
+            "id ne 'x'",
+        ],
+    )
     def test_refuses_a_question_that_it_does_not_understand(self, cloud: Microsoft, text: str) -> None:
         answer = cloud.graph("GET", AUDITS, params={"$filter": text})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Request_UnsupportedQuery")
@@ -105,6 +141,15 @@ class TheSignIns:
             "Password",
             "Software OATH token",
         ]
+
+    def test_have_the_documented_fields(self, cloud: Microsoft) -> None:
+        reference_needed()
+        cloud.contoso.plans = [PREMIUM]
+        cloud.cloud.sign_in(cloud.contoso.id, cloud.shared.id, PASSWORD)
+        (shown,) = values(cloud.graph("GET", SIGN_INS))
+        (in_beta,) = values(cloud.graph("GET", SIGN_INS, "beta"))
+        assert shown.keys() == sample("signIns-list")["value"][0].keys()
+        assert in_beta.keys() >= sample("beta-signIn-authenticationDetails").keys()
 
     def test_shows_the_factors_in_beta_only(self, cloud: Microsoft) -> None:
         cloud.contoso.plans = [PREMIUM]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
-from msp.simulator import delegation
+from msp.simulator import control, delegation
 from msp.simulator.state import GLOBAL_ADMINISTRATOR, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR, SimTenant, SimUser
+from tests.support.reference import reference_needed, sample
 from tests.support.simulated import APP, PASSWORD, Microsoft, microsoft
 
+MAY_READ = ("DelegatedAdminRelationship.Read.All", "Directory.Read.All")
 SCOPES = ("User.Read.All", "UserAuthenticationMethod.ReadWrite.All", "User-PasswordProfile.ReadWrite.All")
 RELATIONSHIPS = "/tenantRelationships/delegatedAdminRelationships"
 NEW = "Another-Password-7!"
@@ -53,10 +58,11 @@ def partner(tmp_path: Path) -> Iterator[Partner]:
 
 
 class TheRelationships:
-    def read(self, partner: Partner, path: str = RELATIONSHIPS) -> Any:
-        partner.cloud.consent(APP, partner.home.id, permissions=("DelegatedAdminRelationship.Read.All",))
+    def read(self, partner: Partner, path: str = RELATIONSHIPS, **query: str) -> Any:
+        partner.cloud.consent(APP, partner.home.id, permissions=MAY_READ)
         token, _ = partner.cloud.issue_token(partner.home, APP)
-        return partner.made.http.get(f"/v1.0{path}", headers={"Authorization": f"Bearer {token}"}).json()
+        bearer = {"Authorization": f"Bearer {token}"}
+        return partner.made.http.get(f"/v1.0{path}", headers=bearer, params=query or None).json()
 
     def test_say_whose_customer_until_when_and_with_which_roles(self, partner: Partner) -> None:
         (one,) = self.read(partner)["value"]
@@ -73,6 +79,42 @@ class TheRelationships:
         partner.cloud.advance(days * 86_400)
         assert self.read(partner)["value"][0]["status"] == status
 
+    def test_end_later_each_time_they_extend_themselves(self, partner: Partner) -> None:
+        partner.relationship.auto_extends = True
+        ends = []
+        for _ in range(3):
+            ends.append(dt.datetime.fromisoformat(self.read(partner)["value"][0]["endDateTime"]))
+            assert ends[-1] > partner.cloud.now()
+            partner.cloud.advance((ends[-1] - partner.cloud.now()).total_seconds() + 60)
+        assert [later - sooner for sooner, later in pairwise(ends)] == [dt.timedelta(days=180)] * 2
+
+    def test_come_page_by_page(self, partner: Partner) -> None:
+        customer = partner.cloud.add_tenant("Fabrikam", "fabrikam.example")
+        other = delegation.add_relationship(
+            partner.cloud, partner.home.id, customer.id, roles=[GLOBAL_ADMINISTRATOR], group=partner.group
+        )
+        first = self.read(partner, **{"$top": "1"})
+        link = first["@odata.nextLink"].removeprefix(f"{partner.made.url}/v1.0")
+        last = self.read(partner, link)
+        shown = {one["id"] for one in first["value"] + last["value"]}
+        assert shown == {partner.relationship.id, other.id}
+        assert "@odata.nextLink" not in last
+
+    def test_cannot_be_had_more_than_three_hundred_at_a_time(self, partner: Partner) -> None:
+        assert self.read(partner, **{"$top": "301"})["error"]["code"] == "Request_BadRequest"
+
+    def test_have_the_documented_fields(self, partner: Partner) -> None:
+        reference_needed()
+        assignments = f"{RELATIONSHIPS}/{partner.relationship.id}/accessAssignments"
+        customers = "/tenantRelationships/delegatedAdminCustomers"
+        for path, name in (
+            (RELATIONSHIPS, "delegatedAdminRelationships-list"),
+            (assignments, "delegatedAdmin-accessAssignments-list"),
+            (customers, "delegatedAdminCustomers-list"),
+        ):
+            (shown,), (documented,) = self.read(partner, path)["value"], sample(name)["value"]
+            assert shown.keys() == documented.keys()
+
     def test_say_which_group_holds_them(self, partner: Partner) -> None:
         (one,) = self.read(partner, f"{RELATIONSHIPS}/{partner.relationship.id}/accessAssignments")["value"]
         assert one["accessContainer"] == {
@@ -84,8 +126,50 @@ class TheRelationships:
         (one,) = self.read(partner, "/tenantRelationships/delegatedAdminCustomers")["value"]
         assert (one["id"], one["displayName"]) == (partner.made.contoso.id, "Contoso")
 
+    def test_are_not_where_another_cloud_is(self, partner: Partner) -> None:
+        partner.home.cloud = "us_gov_l4"
+        said = self.read(partner)["error"]["message"]
+        assert said == "Resource not found for the segment 'delegatedAdminRelationships'."
+
+
+class TheContracts:
+    @pytest.mark.parametrize(
+        ("query", "names"),
+        [
+            ({}, ["Contoso", "Fabrikam"]),
+            ({"$filter": "displayName eq 'Fabrikam'"}, ["Fabrikam"]),
+            ({"$filter": "defaultDomainName eq 'contoso.example'"}, ["Contoso"]),
+            ({"$filter": "customerId eq 'nobody'"}, []),
+        ],
+    )
+    def test_are_the_partners_and_can_be_asked_for(
+        self, partner: Partner, query: dict[str, str], names: list[str]
+    ) -> None:
+        for number, name in enumerate(("Contoso", "Fabrikam")):
+            partner.home.contracts.append(
+                {"id": str(number), "customerId": f"c-{number}", "displayName": name,
+                 "defaultDomainName": f"{name.lower()}.example"}
+            )  # fmt: skip
+        found = TheRelationships().read(partner, "/contracts", **query)
+        assert [one["displayName"] for one in found["value"]] == names
+
+    def test_refuse_a_question_that_they_do_not_understand(self, partner: Partner) -> None:
+        found = TheRelationships().read(partner, "/contracts", **{"$filter": "contractType eq 'Contract'"})
+        assert found["error"]["code"] == "Request_UnsupportedQuery"
+
 
 class WhenThePartnerRedeemsARefreshToken:
+    def test_the_token_names_the_person_and_what_was_consented(self, partner: Partner) -> None:
+        claims = jwt.decode(partner.redeem().json()["access_token"], options={"verify_signature": False})
+        assert (claims["tid"], claims["oid"]) == (partner.made.contoso.id, partner.user.id)
+        assert set(claims["scp"].split()) == set(SCOPES)
+        assert "roles" not in claims
+
+    def test_a_tenant_that_never_heard_of_the_application_lacks_its_consent(self, partner: Partner) -> None:
+        partner.cloud.withdraw_consent(APP, partner.made.contoso.id)
+        partner.made.contoso.scopes.clear()
+        assert partner.code() == 65001
+
     def test_the_token_does_in_the_customers_tenant_what_the_role_allows(self, partner: Partner) -> None:
         assert partner.sets_the_password() == 204
         assert partner.made.shared.password == NEW
@@ -134,3 +218,17 @@ class WhenThePartnerRedeemsARefreshToken:
             grant_type="refresh_token", refresh_token=partner.refresh_token, client_secret="wrong"
         )
         assert answer.json()["error_codes"] == [7000215]
+
+
+class WhenThePartnerIsSetUpFromOutside:
+    def test_consent_and_sign_in_by_the_control_api_open_the_tenant(self, partner: Partner) -> None:
+        customer = partner.cloud.add_tenant("Fabrikam", "fabrikam.example")
+        delegation.add_relationship(
+            partner.cloud, partner.home.id, customer.id, roles=[GLOBAL_ADMINISTRATOR], group=partner.group
+        )
+        asked = {"client_id": APP, "tenant": customer.id, "scopes": list(SCOPES)}
+        control.do(partner.cloud, "consents/delegated", asked)
+        kept = control.do(
+            partner.cloud, "partner/sign-in", {"tenant": partner.home.id, "upn": partner.user.upn, "client_id": APP}
+        )
+        assert partner.redeem(kept["refresh_token"], customer.id).status_code == 200

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from msp.simulator import records, snapshot, state
+from msp.simulator import delegation, records, snapshot, state
 from msp.simulator.cloud import Cloud
 from msp.simulator.timeline import Planned
 from tests.support.simulated import microsoft
@@ -122,6 +122,19 @@ class ASnapshot:
         assert [rule.seen for rule in again.faults.rules()] == [1, 1]
         assert (again.log_delay, again.log_noise) == ((1.5, 60.0), 0.25)
         assert again.login_trouble == full.login_trouble != {}
+
+    def test_keeps_what_a_partners_sign_in_left_behind(self) -> None:
+        cloud = Cloud()
+        home, customer = cloud.add_tenant("Reseller"), cloud.add_tenant("Contoso")
+        user, app = cloud.add_user(home.id, "gdap", roles=()), cloud.register_app(secret="a-secret")
+        group = delegation.add_group(cloud, home.id, [user.id])
+        delegation.add_relationship(cloud, home.id, customer.id, roles=["a-role"], group=group)
+        delegation.consent_delegated(cloud, app, customer.id, ["User.Read.All"])
+        token = delegation.partner_refresh_token(cloud, home.id, user.upn, app)
+        again = restarted(cloud)
+        assert again.refresh_tokens == cloud.refresh_tokens != {}
+        code, granted = delegation.redeem(again, again.tenant(customer.id), app, token)
+        assert (code, granted["scope"]) == (0, "User.Read.All")
 
     def test_keeps_the_clock_and_what_is_still_to_come(self, full: Cloud) -> None:
         again = restarted(full)
