@@ -7,6 +7,9 @@ service are documented (entra-docs reference-audit-activities).
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .journal import Effect
@@ -58,6 +61,26 @@ FACTOR_WORDS = {
 }
 
 
+_at_work = threading.local()
+
+
+@contextmanager
+def initiated_by(*, client_id: str, principal_id: str, user_id: str = "") -> Iterator[None]:
+    """Every event of this thread meanwhile is the doing of this application, or of a person through it."""
+    user = {"id": user_id, "displayName": None, "userPrincipalName": None, "ipAddress": None}
+    app = {
+        "appId": client_id,
+        "displayName": None,
+        "servicePrincipalId": principal_id,
+        "servicePrincipalName": None,
+    }
+    _at_work.initiator = {"user": user, "app": None} if user_id else {"user": None, "app": app}
+    try:
+        yield
+    finally:
+        _at_work.initiator = None
+
+
 def changed(cloud: Cloud, tenant: SimTenant, effect: Effect) -> None:
     """An audit event for a change that really happened. Call it under the tenant's lock."""
     by = "person" if effect.by == "person" else "graph"
@@ -84,8 +107,9 @@ def audit(
     """One line of directoryAudits. `by`: "person" for the account itself, else an application."""
     at = cloud.now()
     user = {"id": target_id, "displayName": None, "userPrincipalName": target_upn, "ipAddress": None}
-    app = {"appId": None, "displayName": "Application", "servicePrincipalId": None, "servicePrincipalName": None}
-    body = {
+    app = {"appId": None, "displayName": "Microsoft", "servicePrincipalId": None, "servicePrincipalName": None}
+    initiator = getattr(_at_work, "initiator", None) or {"user": None, "app": app}
+    body: dict[str, Any] = {
         "id": f"{service.partition(' ')[0]}_{cloud.new_id()}",
         "category": category,
         "correlationId": request_id or cloud.new_id(),
@@ -95,7 +119,7 @@ def audit(
         "activityDateTime": precise(at),
         "loggedByService": service,
         "operationType": "Update",
-        "initiatedBy": {"user": user, "app": None} if by == "person" else {"user": None, "app": app},
+        "initiatedBy": {"user": user, "app": None} if by == "person" else initiator,
         "targetResources": [
             {
                 "id": target_id,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from . import hosts, permissions, rules
+from . import events, hosts, permissions, rules
 from .answers import Answer, Ids, Refusal, graph_error, methods_error
 from .cloud import Cloud
 from .grants import Grant
@@ -177,7 +177,9 @@ Room = Callable[[Call], Answer | None]
 
 def answer(call: Call, rooms: tuple[Room, ...]) -> Answer:
     """Judge one call under its tenant's lock, in the first of the rooms that knows it."""
-    with call.tenant.lock:
+    principal, person = call.consent.service_principal_id, call.grant.user_id
+    acting = events.initiated_by(client_id=call.grant.client_id, principal_id=principal, user_id=person)
+    with call.tenant.lock, acting:
         try:
             if hosts.cloud_has(call.tenant.cloud, call.parts):
                 call.need_published()

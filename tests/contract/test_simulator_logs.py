@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.reference import reference_needed, sample
-from tests.support.simulated import PASSWORD, Microsoft, microsoft
+from tests.support.simulated import APP, PASSWORD, Microsoft, microsoft
 
 AUDITS = "/auditLogs/directoryAudits"
 SIGN_INS = "/auditLogs/signIns"
@@ -43,6 +43,8 @@ class TheAuditLog:
         (told,) = values(cloud.graph("GET", AUDITS, params={"$filter": "loggedByService eq 'Core Directory'"}))
         assert told["correlationId"] == answer.headers["request-id"]
         assert told["initiatedBy"]["user"] is None
+        app, consent = told["initiatedBy"]["app"], cloud.contoso.consents[APP]
+        assert (app["appId"], app["servicePrincipalId"]) == (APP, consent.service_principal_id)
 
     def test_can_be_asked_for_one_user_and_from_a_moment_on(self, cloud: Microsoft) -> None:
         other = cloud.cloud.add_user(cloud.contoso.id, "other", "Other", PASSWORD)
