@@ -47,13 +47,17 @@ class Applications(Dice):
         secret: str = "",
         secret_expired: bool = False,
         public_client: bool = False,
+        wanted: Iterable[str] = DEFAULT_PERMISSIONS,
     ) -> str:
-        """Register an application, or replace its credentials; answers its client id."""
+        """Register an application, or replace its registration; answers its client id.
+
+        `wanted` are the permissions that its consent page asks for.
+        """
         client_id = (client_id or self.new_id()).lower()
         sha256, sha1 = thumbprints(certificate_pem) if certificate_pem else ("", "")
         with self._lock:
             self.apps[client_id] = AppRegistration(
-                client_id, certificate_pem, sha256, sha1, secret, secret_expired, public_client
+                client_id, certificate_pem, sha256, sha1, secret, secret_expired, public_client, tuple(wanted)
             )
         self.changed()
         return client_id

@@ -104,7 +104,10 @@ class Consent:
 
 @dataclass
 class AppRegistration:
-    """One application: its credentials. Thumbprints are the base64url values of x5t#S256 and x5t."""
+    """One application: its credentials, and the permissions `wanted` that an administrator is asked for.
+
+    Thumbprints are the base64url values of x5t#S256 and x5t.
+    """
 
     client_id: str
     certificate_pem: str = ""
@@ -113,6 +116,7 @@ class AppRegistration:
     secret: str = ""
     secret_expired: bool = False
     public_client: bool = False
+    wanted: tuple[str, ...] = DEFAULT_PERMISSIONS
 
 
 @dataclass

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from msp.simulator.state import DEFAULT_PERMISSIONS
+from msp.simulator.applications import NotThere
+from msp.simulator.state import DEFAULT_PERMISSIONS, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR
 from tests.support.simulated import APP, Microsoft, microsoft
 
 ASKED = {"client_id": APP, "redirect_uri": "https://latchkey.example/back", "state": "<signed>&more"}
@@ -53,10 +54,56 @@ class WhenAnAdministratorIsAsked:
 
     @pytest.mark.parametrize(
         ("asked", "code"),
-        [({"client_id": "nobody"}, "AADSTS700016"), ({"redirect_uri": "javascript:alert(1)"}, "AADSTS50011")],
+        [
+            ({"client_id": "nobody"}, "AADSTS700016"),
+            ({"redirect_uri": "javascript:alert(1)"}, "AADSTS50011"),
+            ({"redirect_uri": "https://latchkey.example/\r\nSet-Cookie: a=b"}, "AADSTS50011"),
+            ({"redirect_uri": "https://latchkey.example/\u2603"}, "AADSTS50011"),
+        ],
+        ids=["unknown app", "script", "a second header", "not ASCII"],
     )
     def test_a_wrong_question_goes_nowhere(self, cloud: Microsoft, asked: dict[str, str], code: str) -> None:
         answer = decide(cloud, "grant", **asked)
         assert answer.status_code == 400
         assert code in answer.text
+        assert "set-cookie" not in answer.headers
         assert APP not in cloud.contoso.consents
+
+    @pytest.mark.parametrize("condition", ["suspended", "decommissioned"])
+    def test_a_tenant_that_is_closed_grants_nothing(self, cloud: Microsoft, condition: str) -> None:
+        cloud.contoso.condition = condition
+        assert decide(cloud, "grant").status_code == 400
+        assert APP not in cloud.contoso.consents
+
+    def test_the_app_gets_what_its_registration_wants_and_keeps_what_it_had(self, cloud: Microsoft) -> None:
+        cloud.cloud.apps[APP].wanted = ("Domain.Read.All",)
+        cloud.grant(("User.Read.All",))
+        decide(cloud, "grant")
+        assert cloud.contoso.consents[APP].permissions == ("User.Read.All", "Domain.Read.All")
+        assert cloud.contoso.consents[APP].roles == (PRIVILEGED_AUTHENTICATION_ADMINISTRATOR,)
+
+
+class WhenNoBrowserIsThere:
+    def decides(self, cloud: Microsoft, decision: str) -> httpx.Response:
+        headers = {"X-Simulator-Decision": decision}
+        return cloud.http.get(f"/{cloud.contoso.id}/adminconsent", params=ASKED, headers=headers)
+
+    def test_the_header_grants_at_once(self, cloud: Microsoft) -> None:
+        assert said(self.decides(cloud, "grant"))["admin_consent"] == "True"
+        assert set(cloud.contoso.consents[APP].permissions) == set(DEFAULT_PERMISSIONS)
+
+    def test_the_header_declines_at_once(self, cloud: Microsoft) -> None:
+        assert said(self.decides(cloud, "deny"))["error"] == "permission_denied"
+        assert APP not in cloud.contoso.consents
+
+
+class WhenTheAppNeedsARole:
+    def test_it_can_set_an_administrators_password_only_after_that_step(self, cloud: Microsoft) -> None:
+        decide(cloud, "grant")
+        assert cloud.set_password("Another-Password-7!").status_code == 403
+        cloud.cloud.assign_role(APP, cloud.contoso.id, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR)
+        assert cloud.set_password("Another-Password-7!").status_code == 204
+
+    def test_without_consent_there_is_nobody_to_give_it_to(self, cloud: Microsoft) -> None:
+        with pytest.raises(NotThere, match="has not consented"):
+            cloud.cloud.assign_role(APP, cloud.contoso.id, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR)
