@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from .dice import Dice
@@ -23,7 +24,7 @@ class NotThere(Exception):
     """No such tenant, user, method or application in this cloud."""
 
 
-class Applications(Dice):
+class Applications(Dice, ABC):
     """The part of the cloud that is about applications."""
 
     apps: dict[str, AppRegistration]
@@ -33,11 +34,13 @@ class Applications(Dice):
     _everywhere: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
     _lock: threading.RLock
 
+    @abstractmethod
     def tenant(self, key: str) -> SimTenant:
-        raise NotImplementedError
+        """By id or domain. Raises NotThere."""
 
+    @abstractmethod
     def changed(self) -> None:
-        raise NotImplementedError
+        """Note that a snapshot would differ now."""
 
     def register_app(
         self,

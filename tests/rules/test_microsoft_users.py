@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from msp.errors import AccountMissing, NotAllowed
+from msp.microsoft.connection import Connection
+from msp.microsoft.graph import Graph
 from msp.microsoft.ports import FoundAccount
 from tests.rules.test_microsoft_readers import ACCOUNT, USER, asked, listing, reader, wire
 from tests.support.wire import fault, said
@@ -91,3 +93,13 @@ class WhenUsersAreRead:
         wire.answers(fault(404, "Request_ResourceNotFound"))
         with pytest.raises(AccountMissing, match=r"admin@contoso\.example"):
             reader.raw_properties(ACCOUNT)
+
+
+class WhenAQuestionNeedsTheAdvancedQueries:
+    def test_each_page_is_asked_for_with_the_consistency_that_they_want(self, wire):
+        line = Graph(Connection("client-1", client_secret="s"), wire=wire).line(ACCOUNT.tenant_id, "global")
+        wire.answers(many_users(5, 2))
+        path = "/v1.0/users?$count=true&$filter=endsWith(userPrincipalName,'.example')"
+        call = line.reading(path, "counting", needs="User.Read.All", headers={"ConsistencyLevel": "eventual"})
+        assert len(list(line.pages(call))) == 5
+        assert [request.headers.get("consistencylevel") for request in wire.graph_requests] == ["eventual"] * 3
