@@ -24,9 +24,7 @@ whose it is; it is not in permissions.json's extract.
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import json
 import re
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -112,7 +110,7 @@ class GraphTenantReader:
         A delegated token's roles come from groups of the partner, which nothing here can read: they are None.
         """
         self._line.renew_token()
-        claims = self._claims()
+        claims = self._line.tokens.claims(self._line.tenant_id, self._line.cloud, self._line.access)
         permissions = self._line.tokens.permissions(self._line.tenant_id, self._line.cloud, self._line.access)
         if "scp" in claims:
             return OwnAccess("", permissions, roles=None)
@@ -263,15 +261,6 @@ class GraphTenantReader:
 
     def _token(self) -> str:
         return self._line.tokens.token(self._line.tenant_id, self._line.cloud, self._line.access)
-
-    def _claims(self) -> Mapping[str, Any]:
-        """What our token says of itself. Nothing is granted by what is read here."""
-        payload = self._token().split(".")[1:2]
-        try:
-            found = json.loads(base64.urlsafe_b64decode(payload[0] + "=" * (-len(payload[0]) % 4)))
-        except (IndexError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
 
     def _service_principal(self, app_id: str) -> tuple[str, bool]:
         """(object id, enabled) of an app in this tenant; "" when it cannot be found."""

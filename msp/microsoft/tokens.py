@@ -74,17 +74,21 @@ class TokenStore:
             door.held = self._acquire(door, tenant_id, cloud, access)
             return door.held
 
+    def claims(self, tenant_id: str, cloud: Cloud, access: Access = Access.APPLICATION) -> Mapping[str, Any]:
+        """What our token says of itself; nothing when it cannot be read. Nothing is granted by what is read here."""
+        payload = self.token(tenant_id, cloud, access).split(".")[1:2]
+        try:
+            found = json.loads(base64.urlsafe_b64decode(payload[0] + "=" * (-len(payload[0]) % 4)))
+        except (IndexError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
     def permissions(self, tenant_id: str, cloud: Cloud, access: Access = Access.APPLICATION) -> frozenset[str]:
         """What our token carries: application permissions, or scopes of a delegated one.
 
-        Assumption: the claims are called `roles` and `scp`. Nothing is granted by what is read here; it only tells
-        which of two reasons a refusal had.
+        Assumption: the claims are called `roles` and `scp`. They only tell which of two reasons a refusal had.
         """
-        try:
-            payload = self.token(tenant_id, cloud, access).split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        except (IndexError, ValueError):
-            return frozenset()
+        claims = self.claims(tenant_id, cloud, access)
         return frozenset([*claims.get("roles", []), *str(claims.get("scp", "")).split()])
 
     def try_password(self, tenant_id: str, cloud: Cloud, user_name: str, password: str) -> ProbeResult:
