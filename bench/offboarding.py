@@ -48,7 +48,7 @@ def measure(home: Any, asked: argparse.Namespace, number: int, tenants: int) -> 
     from msp.outside import Outside
     from msp.simulator.remote import RemoteCloud
     from msp.vault.database import Vault
-    from msp.vault.keys import RootKeys
+    from msp.vault.keepers.file import FileKeeper
     from technicians.actions.create_technician import create_technician
     from technicians.actions.offboard import offboard
     from technicians.models import Role
@@ -66,7 +66,7 @@ def measure(home: Any, asked: argparse.Namespace, number: int, tenants: int) -> 
             ca_bundle=str(state / "ca.pem"), timeout_seconds=10,
         )  # fmt: skip
         outside = Outside(
-            graph_directories(connection), Vault(RootKeys(home / "keys")),
+            graph_directories(connection), Vault(FileKeeper(home / "keys")),
             patience=replace(Patience(), unreachable=(1, 2)),
         )  # fmt: skip
         reseller = Reseller.objects.create(name=f"Reseller {number}")

@@ -17,8 +17,8 @@ from msp.microsoft.partner_ports import Partner
 from msp.microsoft.ports import Access, DirectoryFor
 from msp.microsoft.tenant_ports import TenantReader
 from msp.vault.database import Vault
+from msp.vault.keepers.file import FileKeeper
 from msp.vault.kept import PARTNER_REFRESH_TOKEN, Kept
-from msp.vault.keys import RootKeys
 from technicians.queries import ways_in_of_those_who_stay
 from tenants.plans import Patience
 
@@ -55,7 +55,7 @@ class Outside:
 @cache
 def outside() -> Outside:
     """The bundle of this process: one transport, one token store, one vault for all its threads."""
-    vault = Vault(RootKeys(settings.KEY_DIRECTORY))
+    vault = Vault(FileKeeper(settings.KEY_DIRECTORY))
     graph = Graph(Connection(**settings.MICROSOFT), keeper=Kept(vault, PARTNER_REFRESH_TOKEN))
     return Outside(
         directory_for=graph.directory,

@@ -33,11 +33,11 @@ BEGIN_A_CHECK = "import sys; from importlinter.cli import lint_imports; sys.exit
 
 WRONG_IMPORTS = [
     ("tenants/models/tenant.py", "technicians.models", "tenants know nothing of people"),
-    ("msp/vault/keys.py", "tenants.models", "the cellar knows no app"),
+    ("msp/vault/keepers/file.py", "tenants.models", "the cellar knows no app"),
     ("tenants/plans.py", "tenants.models", "plans are pure"),
     ("tenants/models/run.py", "tenants.actions.sweep", "models stand below actions"),
     ("msp/microsoft/client.py", "msp.simulator.cloud", "the product does not know the simulator"),
-    ("msp/simulator/cloud.py", "msp.vault.keys", "the simulator does not know the product"),
+    ("msp/simulator/cloud.py", "msp.vault.keepers.file", "the simulator does not know the product"),
 ]
 
 

@@ -13,7 +13,7 @@ from msp.access.actions import check_code
 from msp.access.rights import reader
 from msp.errors import BadInput
 from msp.vault.database import Vault
-from msp.vault.keys import RootKeys
+from msp.vault.keepers.file import FileKeeper
 
 GIVEN_AT = "factor_given_at"
 
@@ -21,7 +21,7 @@ GIVEN_AT = "factor_given_at"
 @cache
 def vault() -> Vault:
     """Opens the seeds of the second factors; the same keys as everywhere in this installation."""
-    return Vault(RootKeys(settings.KEY_DIRECTORY))
+    return Vault(FileKeeper(settings.KEY_DIRECTORY))
 
 
 def remember_factor(request: HttpRequest) -> None:

@@ -25,7 +25,7 @@ from msp.microsoft.transport import trusted_authorities
 from msp.ops.finding import Finding
 from msp.ops.microsoft_setup import setup
 from msp.vault.database import Vault
-from msp.vault.keys import RootKeys
+from msp.vault.keepers.file import FileKeeper
 from tenants.models import Tenant
 
 OLDEST_SWEEP = dt.timedelta(minutes=2)
@@ -75,7 +75,7 @@ def database() -> Finding:
 
 
 def keys() -> Finding:
-    root = RootKeys(settings.KEY_DIRECTORY)
+    root = FileKeeper(settings.KEY_DIRECTORY)
     try:
         Vault(root).check_root_key()
         there = root.is_there()

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from msp.errors import KeyTrouble
 from msp.vault import envelope as envelopes
-from msp.vault.envelope import KEY_BYTES, Place
-from msp.vault.keys import RootKeys
+from msp.vault.envelope import KEY_BYTES, Place, side_by_side
+from msp.vault.keepers.port import KeyKeeper
 from msp.vault.models import DataKey
 
 
@@ -22,8 +22,8 @@ class Vault:
     that a destroyed key opens nothing from that second on.
     """
 
-    def __init__(self, root_keys: RootKeys) -> None:
-        self._root_keys = root_keys
+    def __init__(self, keeper: KeyKeeper) -> None:
+        self._keeper = keeper
         self._unwrapped: dict[UUID, bytes] = {}
 
     def seal(self, plaintext: bytes, place: Place) -> bytes:
@@ -58,15 +58,15 @@ class Vault:
         rows = DataKey.objects.live().order_by("created_at")
         if not rows.exists():
             # Nothing is sealed yet, so only a door left open to others can be wrong: reading the file tells.
-            self._root_keys.is_there()
+            self._keeper.is_there()
         for row in rows.iterator():
             self._unwrap(row)
 
     def _made(self, reseller_id: UUID, tenant_id: UUID | None) -> DataKey:
         if not DataKey.objects.live().exists():
-            self._root_keys.make_unless_there()
+            self._keeper.make_unless_there()
         key_id = uuid.uuid4()
-        wrapped, root_key_id = self._root_keys.wrap(secrets.token_bytes(KEY_BYTES), reseller_id, tenant_id, key_id)
+        wrapped, root_key_id = self._keeper.wrap(secrets.token_bytes(KEY_BYTES), _bound(reseller_id, tenant_id, key_id))
         row = DataKey(id=key_id, reseller_id=reseller_id, tenant_id=tenant_id, wrapped=wrapped, root_key_id=root_key_id)
         # Somebody else may make the same tenant's first key at this moment: the database lets one of us win.
         DataKey.objects.bulk_create([row], ignore_conflicts=True)
@@ -83,8 +83,15 @@ class Vault:
         return self._unwrapped[row.id]
 
     def _unwrap(self, row: DataKey) -> bytes:
-        return self._root_keys.unwrap(bytes(row.wrapped), row.root_key_id, row.reseller_id, row.tenant_id, row.id)
+        bound = _bound(row.reseller_id, row.tenant_id, row.id)
+        return self._keeper.unwrap(bytes(row.wrapped), row.root_key_id, bound, what=str(row))
 
 
 def _ids(place: Place) -> tuple[UUID, UUID | None]:
     return UUID(place.reseller_id), UUID(place.tenant_id) if place.tenant_id else None
+
+
+def _bound(reseller_id: UUID, tenant_id: UUID | None, key_id: UUID) -> bytes:
+    """What a wrapped data key belongs to. The second part is the version of this list."""
+    tenant = tenant_id.bytes if tenant_id else b""
+    return side_by_side(b"latchkey data key", bytes([1]), reseller_id.bytes, tenant, key_id.bytes)

@@ -39,6 +39,31 @@ def read_or_make_private(path: Path, make: Callable[[], bytes]) -> bytes:
     return made
 
 
+def replace_private(path: Path, content: bytes) -> None:
+    """Put other content (mode 0600) in the place of a key file: at every moment there is the old one or the new one."""
+    try:
+        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            _fill(handle, content, 0o600)
+            Path(beside).replace(path)
+            _remember_names_in(path.parent)
+        finally:
+            Path(beside).unlink(missing_ok=True)
+    except OSError as wrong:
+        raise KeyTrouble(
+            f"{path} cannot be replaced ({wrong.strerror}); the key that was there still stands."
+        ) from None
+
+
+def forget(path: Path) -> None:
+    """Delete a key file for good. One that is gone already is no error."""
+    try:
+        path.unlink(missing_ok=True)
+        _remember_names_in(path.parent)
+    except OSError as wrong:
+        raise KeyTrouble(f"{path} cannot be deleted ({wrong.strerror}); delete it by hand.") from None
+
+
 def put_public(path: Path, content: bytes) -> None:
     """Lay a file that is no secret beside the keys; one with other content is replaced."""
     try:
@@ -53,22 +78,30 @@ def _put_down(path: Path, content: bytes, mode: int) -> None:
     """Write beside, then link: the name appears only with the whole content behind it, and never over another."""
     handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+        _fill(handle, content, mode)
         try:
             os.link(beside, path)
         except FileExistsError:
             return
-        # Without this a power cut could forget the name of a key that already sealed something.
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _remember_names_in(path.parent)
     finally:
         Path(beside).unlink(missing_ok=True)
+
+
+def _fill(handle: int, content: bytes, mode: int) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+
+
+def _remember_names_in(directory: Path) -> None:
+    """Without this a power cut could forget the name of a key that already sealed something."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _refuse_open_door(path: Path, wanted: str) -> None:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from msp.ops import credential, health
 from msp.ops.services import free_port
 from msp.simulator.server import Simulator
-from msp.vault.keys import RootKeys
+from msp.vault.keepers.file import FileKeeper
 from tenants.tasks import sweep
 from tests.support.celery_worker import celery_worker, database_url
 from tests.support.world import World, eventually
@@ -119,7 +119,7 @@ class WhenTheKeysAreExamined:
     def test_another_key_is_not(self):
         self.seal_something()
         self.root.unlink()
-        RootKeys(self.root.parent).make_unless_there()
+        FileKeeper(self.root.parent).make_unless_there()
         finding = health.keys()
         assert (finding.well, "is not the root key" in finding.words) == (False, True)
 

@@ -20,8 +20,8 @@ from msp.ledger.models import Entry
 from msp.ops.management.commands import partner_token
 from msp.outside import outside
 from msp.vault.database import Vault
+from msp.vault.keepers.file import FileKeeper
 from msp.vault.kept import PARTNER_REFRESH_TOKEN, Kept
-from msp.vault.keys import RootKeys
 from msp.vault.models import KeptSecret
 from technicians.actions.create_technician import create_technician
 from technicians.models import Role, Technician
@@ -34,7 +34,7 @@ RESELLER = uuid.uuid4()
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Kept:
-    return Kept(Vault(RootKeys(tmp_path / "keys")), PARTNER_REFRESH_TOKEN)
+    return Kept(Vault(FileKeeper(tmp_path / "keys")), PARTNER_REFRESH_TOKEN)
 
 
 class Office:
@@ -146,7 +146,7 @@ class WhenItIsUsed:
 
     def test_another_root_key_does_not_open_it(self, kept: Kept, tmp_path: Path):
         kept.store(TOKEN, reseller_id=RESELLER)
-        foreign = RootKeys(tmp_path / "foreign")
+        foreign = FileKeeper(tmp_path / "foreign")
         foreign.make_unless_there()
         with pytest.raises(KeyTrouble):
             Kept(Vault(foreign), PARTNER_REFRESH_TOKEN).read()

@@ -16,8 +16,8 @@ from django.db import IntegrityError, connection, transaction
 
 from msp.errors import KeyTrouble
 from msp.vault.database import Vault
-from msp.vault.envelope import Place, key_id_of
-from msp.vault.keys import RootKeys
+from msp.vault.envelope import Place, key_id_of, side_by_side
+from msp.vault.keepers.file import FileKeeper
 from msp.vault.models import DataKey
 from msp.vault.signing import evidence_key, public_pem
 
@@ -35,12 +35,12 @@ def keys(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def vault(keys: Path) -> Vault:
-    return Vault(RootKeys(keys))
+    return Vault(FileKeeper(keys))
 
 
 def another_process(keys: Path) -> Vault:
     """The same keys and database, with an empty memory."""
-    return Vault(RootKeys(keys))
+    return Vault(FileKeeper(keys))
 
 
 @pytest.mark.django_db
@@ -71,7 +71,8 @@ class WhenASecretIsSealed:
         vault.seal(b"x", place())
         row = DataKey.objects.get()
         root = base64.b64decode((keys / "root.key").read_bytes())
-        data_key = RootKeys(keys).unwrap(bytes(row.wrapped), row.root_key_id, RESELLER, CONTOSO, row.id)
+        bound = side_by_side(b"latchkey data key", bytes([1]), RESELLER.bytes, CONTOSO.bytes, row.id.bytes)
+        data_key = FileKeeper(keys).unwrap(bytes(row.wrapped), row.root_key_id, bound, what="It")
         assert len(data_key) == len(root) == 32
         assert root not in row.wrapped
         assert data_key not in row.wrapped
@@ -174,13 +175,13 @@ class TheRootKey:
         assert [file.name for file in keys.iterdir()] == ["root.key"]
 
     def test_is_the_same_for_everyone_who_makes_it_at_once(self, keys: Path) -> None:
-        makers = [in_a_thread(RootKeys(keys).make_unless_there) for _ in range(8)]
+        makers = [in_a_thread(FileKeeper(keys).make_unless_there) for _ in range(8)]
         for maker in makers:
             maker.start()
         for maker in makers:
             maker.join()
         first = (keys / "root.key").read_bytes()
-        RootKeys(keys).make_unless_there()
+        FileKeeper(keys).make_unless_there()
         assert (keys / "root.key").read_bytes() == first
         assert len(base64.b64decode(first)) == 32
 
@@ -208,7 +209,7 @@ class TheRootKey:
 
     def test_of_another_installation_is_named_as_such(self, vault: Vault, keys: Path, tmp_path: Path) -> None:
         envelope = vault.seal(b"x", place())
-        RootKeys(tmp_path / "other").make_unless_there()
+        FileKeeper(tmp_path / "other").make_unless_there()
         (tmp_path / "other" / "root.key").replace(keys / "root.key")
         with pytest.raises(KeyTrouble, match="is not the root key"):
             another_process(keys).open(envelope, place())
@@ -224,7 +225,7 @@ class TheRootKey:
     def test_that_cannot_be_made_says_where(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("in the way")
         with pytest.raises(KeyTrouble, match=r"file/keys/root\.key"):
-            Vault(RootKeys(tmp_path / "file" / "keys")).seal(b"x", place())
+            Vault(FileKeeper(tmp_path / "file" / "keys")).seal(b"x", place())
 
 
 @pytest.mark.django_db
@@ -234,7 +235,7 @@ class TheCheckOfTheRootKey:
         assert not keys.exists()
 
     def test_reports_a_key_open_to_others_before_anything_is_sealed(self, vault: Vault, keys: Path) -> None:
-        RootKeys(keys).make_unless_there()
+        FileKeeper(keys).make_unless_there()
         (keys / "root.key").chmod(0o644)
         with pytest.raises(KeyTrouble, match="mode 0644"):
             vault.check_root_key()

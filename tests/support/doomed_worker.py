@@ -22,7 +22,7 @@ from msp.microsoft.connection import Connection  # noqa: E402
 from msp.microsoft.graph import graph_directories  # noqa: E402 - models need Django first
 from msp.outside import Outside  # noqa: E402
 from msp.vault.database import Vault  # noqa: E402
-from msp.vault.keys import RootKeys  # noqa: E402
+from msp.vault.keepers.file import FileKeeper  # noqa: E402
 from tenants.actions.work_target import work_target  # noqa: E402
 from tests.support.world import AT_ONCE  # noqa: E402
 
@@ -36,7 +36,7 @@ def main() -> None:
 
     outside = Outside(
         directory_for=graph_directories(Connection(**told["connection"])),
-        vault=Vault(RootKeys(Path(told["key_directory"]))),
+        vault=Vault(FileKeeper(Path(told["key_directory"]))),
         patience=AT_ONCE,
         reached=reached,
     )

@@ -20,7 +20,7 @@ from msp.microsoft.graph import graph_directories
 from msp.outside import Outside
 from msp.simulator.server import Simulator
 from msp.vault.database import Vault
-from msp.vault.keys import RootKeys
+from msp.vault.keepers.file import FileKeeper
 from technicians.actions.assign import assign
 from technicians.actions.bind_authenticator import bind_authenticator
 from technicians.actions.create_technician import create_technician
@@ -183,7 +183,9 @@ def connection_to(simulator: Simulator, credential: Path, **facts: Any) -> Conne
 
 def connected(connection: Connection, home: Path) -> Outside:
     """The ports of Latchkey on that way."""
-    return Outside(directory_for=graph_directories(connection), vault=Vault(RootKeys(home / "keys")), patience=AT_ONCE)
+    return Outside(
+        directory_for=graph_directories(connection), vault=Vault(FileKeeper(home / "keys")), patience=AT_ONCE
+    )
 
 
 def found_reseller(name: str, owner_email: str) -> tuple[Reseller, Technician]:
