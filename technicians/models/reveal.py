@@ -4,6 +4,7 @@ from typing import Self
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from tenants.models import Reach, Reseller, Row, SecretVersion, SharedAccount, Viewer, Walled
 
@@ -18,18 +19,26 @@ class RevealQuerySet(Walled):
 
 
 class Reveal(Row):
-    """One password version was shown once to one person. The row commits before the secret leaves."""
+    """One password version went to one person, once. The row commits before the secret leaves."""
+
+    class Act(models.TextChoices):
+        SHOWN = "shown", _("Shown")
+        COPIED = "copied", _("Copied")
+        HANDED_OVER = "handed_over", _("Handed over by a link")
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="+")
     technician = models.ForeignKey(Technician, on_delete=models.PROTECT, related_name="reveals")
     version = models.ForeignKey(SecretVersion, on_delete=models.CASCADE, related_name="reveals")
-    reason = models.CharField(max_length=500)
+    act = models.CharField(max_length=12, choices=Act, default=Act.SHOWN, db_default="shown")
+    reason = models.CharField(max_length=500, blank=True)
+    ticket = models.CharField(max_length=64, blank=True, db_default="")
     at = models.DateTimeField(default=timezone.now)
 
     objects = RevealQuerySet.as_manager()
 
     class Meta:
         ordering = ["-at"]
+        indexes = [models.Index(fields=["technician", "-at"], name="newest_reveals_of_a_person")]
 
     def __str__(self) -> str:
         return f"{self.version} to {self.technician}"

@@ -1,26 +1,32 @@
 from .base import Reach, Row, Viewer, Walled, within
+from .change_demand import ChangeDemand
 from .check import TenantCheck
 from .customer import Customer
 from .finding import Finding
 from .method import NEVER_A_WAY_IN, Method
+from .password_policy import PasswordPolicy
 from .reseller import Reseller
 from .run import Lease, Run, Step, Target
 from .secret import Secret, SecretVersion
+from .seed_fingerprint import SeedFingerprint
 from .shared_account import SharedAccount
 from .tenant import Tenant, TenantGroup
 
 __all__ = [
     "NEVER_A_WAY_IN",
+    "ChangeDemand",
     "Customer",
     "Finding",
     "Lease",
     "Method",
+    "PasswordPolicy",
     "Reach",
     "Reseller",
     "Row",
     "Run",
     "Secret",
     "SecretVersion",
+    "SeedFingerprint",
     "SharedAccount",
     "Step",
     "Target",

@@ -33,6 +33,10 @@ class Finding(Lifecycle, Row):
         ACCOUNT_MISSING = "account_missing", _("The account is not in the directory")
         RUN_PROBLEM = "run_problem", _("A step of a run needs a person")
         CHECK_FAILED = "check_failed", _("The tenant check found something wrong")
+        PASSWORD_DOUBTFUL = "password_doubtful", _("The password was changed outside Latchkey")
+        ROTATION_FAILED = "rotation_failed", _("The password could not be changed")
+        SHARED_SEED = "shared_seed", _("A shared seed: replace it by independent authenticators")
+        UNUSUAL_REVEALS = "unusual_reveals", _("Unusually many passwords were shown to one person")
 
     class Status(models.TextChoices):
         OPEN = "open", _("Open")

@@ -50,6 +50,7 @@ class Run(Row):
 
     class Kind(models.TextChoices):
         OFFBOARDING = "offboarding", _("Offboarding")
+        ROTATION = "rotation", _("Rotation")
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="runs")
     kind = models.CharField(max_length=20, choices=Kind)
