@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from msp.importing import reader
 from msp.ledger.models import Entry
+from msp.web import uploads
 from technicians.models import ImportUpload, Role, Technician
 from tenants.models import SecretVersion, SharedAccount
 from tests.pages.runs_stage import Office
@@ -213,7 +214,7 @@ class AnUpload(Scene):
 
     def test_that_is_too_large_is_refused_and_not_held(self, monkeypatch):
         monkeypatch.setattr(reader, "MAX_BYTES", 1000)
-        monkeypatch.setattr("msp.web.uploads.MAX_BYTES", 1000)
+        monkeypatch.setattr(uploads, "MAX_BYTES", 1000)
         answer = self.choose(GOOD + "x" * 100_000)
         assert answer.status_code == 422
         assert "larger than" in answer.content.decode()
