@@ -9,12 +9,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from msp.errors import BadInput, KeyTrouble
+from msp.key_services.names import key_named
 from msp.ops import places
 
 ROOT = places.ROOT
@@ -108,8 +112,77 @@ def web_secret() -> str:
     return place.read_text()
 
 
+def key_keeper() -> str:
+    """LATCHKEY_KEYS: who keeps the root key. Looked at now, so that a wrong one stops every process at its start."""
+    said = text("LATCHKEY_KEYS", "file").strip()
+    if said not in ("file", "environment"):
+        try:
+            key_named(said, "LATCHKEY_KEYS", otherwise="file, environment")
+        except BadInput as wrong:
+            raise ImproperlyConfigured(str(wrong)) from None
+    return said
+
+
+def root_key() -> str:
+    """Never held in a setting, which commands print: the keeper asks for it at each use. Raises KeyTrouble."""
+    return _root_keys_in("LATCHKEY_ROOT_KEY")
+
+
+def older_root_keys() -> str:
+    return _root_keys_in("LATCHKEY_OLDER_ROOT_KEYS")
+
+
+def _root_keys_in(name: str) -> str:
+    try:
+        return text(name)
+    except ImproperlyConfigured as wrong:
+        raise KeyTrouble(f"{wrong} Without it no secret is sealed or opened; nothing was changed.") from None
+
+
 def cache_url() -> str:
     """REDIS_URL in redis-py's own spelling: for a Unix socket Celery has other words."""
     if not REDIS_URL.startswith(("redis://", "rediss://", "redis+socket://")):
         raise ImproperlyConfigured("REDIS_URL must name a Redis or Valkey server (redis://... or redis+socket://...).")
     return REDIS_URL.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=", 1)
+
+
+MAIL_SCHEMES = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+"""Without encryption, with STARTTLS, with TLS from the first byte: each with its usual port."""
+
+
+def mail_server() -> dict[str, Any]:
+    """What Django's SMTP backend is made with, from LATCHKEY_SMTP_URL; {} without one.
+
+    Asked for at each use, so that its password is never held in a setting, which commands print.
+    """
+    given = text("LATCHKEY_SMTP_URL").strip()
+    if not given:
+        return {}
+    try:
+        url = urlsplit(given)
+        host, port = url.hostname, url.port
+    except ValueError:
+        raise ImproperlyConfigured("LATCHKEY_SMTP_URL is no address that can be read; is its port a number?") from None
+    if url.scheme not in MAIL_SCHEMES or not host:
+        raise ImproperlyConfigured("LATCHKEY_SMTP_URL must name a mail server (smtp+tls://, smtps:// or smtp://...).")
+    if url.scheme == "smtp" and url.password:
+        raise ImproperlyConfigured("LATCHKEY_SMTP_URL with a password must begin with smtp+tls:// or smtps://.")
+    return {
+        "host": host,
+        "port": port or MAIL_SCHEMES[url.scheme],
+        "username": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+        "use_tls": url.scheme == "smtp+tls",
+        "use_ssl": url.scheme == "smtps",
+        "timeout": 20,
+    }
+
+
+def mail_from() -> str:
+    """The sender of every mail; "" when nothing is mailed. Looked at now, so that a wrong setting stops every start."""
+    if not mail_server():
+        return ""
+    sender = text("LATCHKEY_MAIL_FROM").strip()
+    if "@" not in parseaddr(sender)[1] or len(sender.splitlines()) > 1:
+        raise ImproperlyConfigured("LATCHKEY_MAIL_FROM must be the address that mails come from.")
+    return sender

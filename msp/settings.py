@@ -170,7 +170,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tenants.tasks.sweep", "schedule": float(env.number("LATCHKEY_SWEEP_SECONDS", 5))},
+    "change_due_passwords": {"task": "tenants.tasks.change_due_passwords", "schedule": 60.0},
+    "look_for_ended_assignments": {"task": "technicians.tasks.look_for_ended_assignments", "schedule": 60.0},
     "tidy": {"task": "technicians.tasks.tidy", "schedule": 15 * 60.0},
+    "mail_notices": {"task": "technicians.tasks.mail_notices", "schedule": 60.0},
 }
 
 # The app's own credential at Microsoft, and where Microsoft is.
@@ -192,6 +195,18 @@ MICROSOFT: dict[str, Any] = {
 # The reseller's own tenant at Microsoft; empty for one that does not come by delegated administration.
 PARTNER_TENANT = env.text("LATCHKEY_PARTNER_TENANT")
 KEY_DIRECTORY = LATCHKEY_HOME / "keys"
+# Who keeps the root key, and what it takes to reach it (docs/keys.md).
+KEYS: dict[str, Any] = {
+    "named": env.key_keeper(),
+    "token_file": env.text("LATCHKEY_KEYS_TOKEN_FILE"),
+    "ca_bundle": env.text("LATCHKEY_KEYS_CA_BUNDLE"),
+    "root_key": env.root_key,
+    "older_root_keys": env.older_root_keys,
+}
+
+# Mails say that there is a new password, never the password. Without a server people are told in Latchkey only.
+MAIL_FROM = env.mail_from()
+MAIL_SERVER = env.mail_server
 
 LEASE_SECONDS = env.number("LATCHKEY_LEASE_SECONDS", 180)
 SECOND_LOOK_MINUTES = env.number("LATCHKEY_SECOND_LOOK_MINUTES", 65)

@@ -13,7 +13,7 @@ from msp.access.actions import check_code
 from msp.access.rights import reader
 from msp.errors import BadInput
 from msp.vault.database import Vault
-from msp.vault.keepers.file import FileKeeper
+from msp.vault.keepers.chosen import chosen_keeper
 
 GIVEN_AT = "factor_given_at"
 
@@ -21,7 +21,7 @@ GIVEN_AT = "factor_given_at"
 @cache
 def vault() -> Vault:
     """Opens the seeds of the second factors; the same keys as everywhere in this installation."""
-    return Vault(FileKeeper(settings.KEY_DIRECTORY))
+    return Vault(chosen_keeper())
 
 
 def remember_factor(request: HttpRequest) -> None:

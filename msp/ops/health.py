@@ -23,9 +23,10 @@ from msp.errors import BadInput, KeyTrouble
 from msp.microsoft.clouds import CLOUDS, cloud_named
 from msp.microsoft.transport import trusted_authorities
 from msp.ops.finding import Finding
+from msp.ops.mail_setup import mail_server
 from msp.ops.microsoft_setup import setup
 from msp.vault.database import Vault
-from msp.vault.keepers.file import FileKeeper
+from msp.vault.keepers.chosen import chosen_keeper
 from tenants.models import Tenant
 
 OLDEST_SWEEP = dt.timedelta(minutes=2)
@@ -42,6 +43,7 @@ def examine() -> Iterator[Finding]:
         ("broker", broker),
         ("worker", worker),
         ("beat", beat),
+        ("mail", mail_server),
     ]
     for subject, question in questions:
         try:
@@ -75,15 +77,20 @@ def database() -> Finding:
 
 
 def keys() -> Finding:
-    root = FileKeeper(settings.KEY_DIRECTORY)
+    """Which keeper has the root key, whether it answers, and whether its key opens what is sealed."""
     try:
-        Vault(root).check_root_key()
-        there = root.is_there()
-    except KeyTrouble as trouble:
+        keeper = chosen_keeper()
+        Vault(keeper).check_root_key()
+        there, where = keeper.is_there(), keeper.describe()
+    except (KeyTrouble, BadInput) as trouble:
         return Finding("keys", False, str(trouble))
+    if not there and settings.KEYS["named"] == "environment":
+        words = _("There is no root key yet. Make one by `openssl rand -base64 32`, set it as %s, and restart.")
+        return Finding("keys", False, words % where)
     if not there:
-        return Finding("keys", True, _("There is no root key yet; it is made when the first secret is sealed."))
-    return Finding("keys", True, _("The root key is private and opens every data key. Is its backup elsewhere?"))
+        words = _("There is no root key yet; it is made when the first secret is sealed (%s).")
+        return Finding("keys", True, words % where)
+    return Finding("keys", True, _("The root key opens every data key (%s). Is its backup elsewhere?") % where)
 
 
 def broker() -> Finding:

@@ -60,7 +60,8 @@ class FileKeeper:
     def retire(self, root_key_id: str) -> None:
         if root_key_id == self.current():
             raise KeyTrouble(f"{self.path} holds the root key in use; it stays.")
-        files.forget(self._older(root_key_id))
+        if _ID.fullmatch(root_key_id):
+            files.forget(self._older(root_key_id))
 
     def _older(self, root_key_id: str) -> Path:
         return self._directory / f"root.{root_key_id}.key"
