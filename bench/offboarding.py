@@ -15,7 +15,7 @@ import resource
 import time
 from typing import Any
 
-from stage import certificate, cloud_process, stage
+from stage import stage
 
 WORKERS = 64
 
@@ -37,54 +37,24 @@ def main() -> None:
 
 
 def measure(home: Any, asked: argparse.Namespace, number: int, tenants: int) -> dict[str, Any]:
-    from dataclasses import replace
+    from crowd import crowd
 
-    from django.conf import settings
-
-    from msp.microsoft.connection import Connection
-    from msp.microsoft.graph import graph_directories
-    from msp.ops.demo import public_certificate
     from msp.ops.work_here import work_until_settled
-    from msp.outside import Outside
-    from msp.simulator.remote import RemoteCloud
-    from msp.vault.database import Vault
-    from msp.vault.keepers.file import FileKeeper
-    from technicians.actions.create_technician import create_technician
     from technicians.actions.offboard import offboard
-    from technicians.models import Role
-    from tenants.models import Reseller, Run, Step
-    from tenants.plans import Patience, StepKind
-    from tests.support.crowd import build_crowd
+    from tenants.models import Run, Step
+    from tenants.plans import StepKind
 
-    with cloud_process(home / str(number), seed=number + 1) as (url, state), RemoteCloud.at(url, state) as cloud:
-        pem = certificate(home)
-        settings.MICROSOFT["client_certificate"] = str(pem)
-        client_id = cloud.register_app(certificate_pem=public_certificate())
-        cloud.consent(client_id)
-        connection = Connection(
-            client_id=client_id, client_certificate=str(pem), login_url=url, graph_url=url,
-            ca_bundle=str(state / "ca.pem"), timeout_seconds=10,
-        )  # fmt: skip
-        outside = Outside(
-            graph_directories(connection), Vault(FileKeeper(home / "keys")),
-            patience=replace(Patience(), unreachable=(1, 2)),
-        )  # fmt: skip
-        reseller = Reseller.objects.create(name=f"Reseller {number}")
-        owner = create_technician(
-            reseller=reseller, email=f"owner{number}@r.example", name="Owner", role=Role.OWNER, by=None
-        )
-        built = cloud.build(tenants=tenants, seed=number + 1, everywhere=0)
-        people = build_crowd(built, reseller, outside, prefix=f"bench{number}-")
-        first = cloud.control("state")["tenants"][0]["id"]
-        cloud.knobs(latency_ms=asked.latency, throttle=asked.throttle, read_lag=asked.lag)
+    knobs = {"latency_ms": asked.latency, "throttle": asked.throttle, "read_lag": asked.lag}
+    with crowd(home, number=number, tenants=tenants, **knobs) as on_stage:
+        cloud = on_stage.cloud
         if asked.dead:
+            first = cloud.control("state")["tenants"][0]["id"]
             cloud.knobs(first, dead="hang", hang_seconds=30)
-        cloud.log(clear=True)
 
         began = time.monotonic()
-        run: Run = offboard(people[0], by=owner, reason="bench").run
+        run: Run = offboard(on_stage.people[0], by=on_stage.owner, reason="bench").run
         opened = time.monotonic() - began
-        work_until_settled(run, outside, threads=WORKERS)
+        work_until_settled(run, on_stage.outside, threads=WORKERS)
         seconds = time.monotonic() - began
         everything = cloud.log()
         log = [e for e in everything if not e["in_batch"]]

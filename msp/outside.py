@@ -17,9 +17,11 @@ from msp.microsoft.partner_ports import Partner
 from msp.microsoft.ports import Access, DirectoryFor
 from msp.microsoft.tenant_ports import TenantReader
 from msp.vault.database import Vault
-from msp.vault.keepers.file import FileKeeper
+from msp.vault.keepers.chosen import chosen_keeper
 from msp.vault.kept import PARTNER_REFRESH_TOKEN, Kept
+from technicians.actions.tell_holders import tell_holders
 from technicians.queries import ways_in_of_those_who_stay
+from tenants.models import SecretVersion
 from tenants.plans import Patience
 
 
@@ -37,7 +39,7 @@ def _reads_no_tenant(tenant_id: str, _cloud_name: str, _access: Access, /) -> Te
 
 @dataclass(frozen=True)
 class Outside:
-    """What lies outside an action: directories, the vault, who stays on an account, and how long to wait.
+    """What lies outside an action: directories, the vault, who stays on an account and is told, and how long to wait.
 
     `reader_for` gives a tenant as a whole, by its `way`. `partner` gives the reseller's own
     partner tenant; None for a reseller that does not come by delegated administration.
@@ -46,6 +48,7 @@ class Outside:
     directory_for: DirectoryFor
     vault: Vault
     ways_in: Callable[[UUID], set[Any]] = ways_in_of_those_who_stay
+    tell_holders: Callable[[SecretVersion], None] = tell_holders
     patience: Patience = field(default_factory=Patience)
     reached: Callable[[str], None] = _passes
     reader_for: Callable[[str, str, Access], TenantReader] = _reads_no_tenant
@@ -55,7 +58,7 @@ class Outside:
 @cache
 def outside() -> Outside:
     """The bundle of this process: one transport, one token store, one vault for all its threads."""
-    vault = Vault(FileKeeper(settings.KEY_DIRECTORY))
+    vault = Vault(chosen_keeper())
     graph = Graph(Connection(**settings.MICROSOFT), keeper=Kept(vault, PARTNER_REFRESH_TOKEN))
     return Outside(
         directory_for=graph.directory,

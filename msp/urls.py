@@ -21,5 +21,6 @@ urlpatterns = [
     path("ledger/", include("msp.web.ledger_urls")),
     path("reports/", include("msp.reports.urls")),
     path("import/", include("msp.web.import_urls")),
+    path("hand-over/", include("technicians.hand_over_urls")),
     path("healthz", healthz, name="healthz"),
 ]

@@ -2,10 +2,15 @@
 
 from django.urls import path
 
-from technicians.views import accounts
+from technicians.views import accounts, hand_over, password_care
 
 urlpatterns = [
     path("accounts/<uuid:account_id>/", accounts.account, name="account"),
     path("accounts/<uuid:account_id>/reveal/", accounts.reveal, name="reveal"),
     path("accounts/<uuid:account_id>/observe/", accounts.observe, name="observe_account"),
+    path("accounts/<uuid:account_id>/hand-over/", hand_over.hand_over, name="hand_over"),
+    path("accounts/<uuid:account_id>/password/change/", password_care.rotate, name="rotate_password"),
+    path("accounts/<uuid:account_id>/password/enter/", password_care.enter, name="enter_password"),
+    path("accounts/<uuid:account_id>/password/settle/", password_care.settle, name="settle_password"),
+    path("accounts/<uuid:account_id>/password/find-out/", password_care.find_out, name="find_out_password"),
 ]

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from tenants.plans import (
     PlannedStep,
     PlannedTarget,
     StepKind,
+    break_glass,
     last_way_in,
     leaves_a_way_in,
     steps_for_account,
@@ -137,9 +136,8 @@ def spread_over_tenants(holdings: Sequence[Holding]) -> list[Holding]:
 
 def _steps(holding: Holding) -> tuple[PlannedStep, ...]:
     if holding.break_glass:
-        reason = _("This is a break-glass account: automation never touches it. A person must change it by hand.")
         removals = [PlannedStep(StepKind.REMOVE_METHOD, m.id) for m in holding.methods]
-        return steps_for_account(removals, hold=reason)
+        return steps_for_account(removals, hold=break_glass())
     safe = leaves_a_way_in(ways_in=holding.ways_in, present=holding.present, going={m.id for m in holding.methods})
     reason = "" if safe else last_way_in()
     removals = [

@@ -119,3 +119,25 @@ def staggered(rules: Rules, *, wanted: dt.datetime, others: Iterable[dt.datetime
     while (near := [other for other in taken if abs(moment - other) < gap]) != []:
         moment = after_quiet_hours(rules, max(near) + gap)
     return moment
+
+
+ENTRY_TOLERANCE = dt.timedelta(minutes=1)
+"""Assumption: our clock and Microsoft's differ by less than this. A password is typed in right after its change."""
+
+
+def changed_elsewhere(
+    *, before: dt.datetime | None, now: dt.datetime | None, given_at: dt.datetime | None, on_the_way: bool
+) -> bool:
+    """Was the password changed by somebody else since we last knew that the version in force is right?
+
+    `before` and `now` are the directory's times of the last change at the reading before and at this one. `given_at`
+    is when a person or a file gave us the version; None when Latchkey made it. While a change of ours is on the way,
+    the times say nothing: its own steps decide.
+    """
+    if now is None or on_the_way:
+        return False
+    if before is not None and now <= before:
+        return False
+    if given_at is not None:
+        return now > given_at + ENTRY_TOLERANCE
+    return before is not None

@@ -99,10 +99,11 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class PlannedTarget:
-    """One shared account and its steps, in the order in which they are done."""
+    """One shared account and its steps, in the order in which they are done. Work may begin at once, or at a time."""
 
     account_id: Any
     steps: tuple[PlannedStep, ...]
+    not_before: dt.datetime | None = None
 
 
 def steps_for_account(removals: Sequence[PlannedStep], *, hold: str = "") -> tuple[PlannedStep, ...]:
@@ -118,6 +119,17 @@ def steps_for_account(removals: Sequence[PlannedStep], *, hold: str = "") -> tup
         PlannedStep(StepKind.RESHARE, hold=hold),
         PlannedStep(StepKind.SECOND_LOOK, hold=hold),
     )
+
+
+def steps_for_rotation(*, hold: str = "") -> tuple[PlannedStep, ...]:
+    """Nobody leaves, so nobody's authenticator and no session goes: the password alone is new."""
+    kinds = (StepKind.ROTATE_PASSWORD, StepKind.PROVE, StepKind.RESHARE)
+    return tuple(PlannedStep(kind, hold=hold) for kind in kinds)
+
+
+def break_glass() -> str:
+    """Why nothing happens on such an account."""
+    return str(_("This is a break-glass account: automation never touches it. A person must change it by hand."))
 
 
 def leaves_a_way_in(*, ways_in: Iterable[Any], present: Iterable[Any], going: Iterable[Any]) -> bool:

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from msp.outside import outside
+from tenants.actions.change_due_passwords import change_due_passwords as change_due
 from tenants.actions.nudge import nudge
 from tenants.actions.sweep import sweep as sweep_now
 from tenants.actions.work_target import work_target as work
@@ -25,3 +26,8 @@ def work_target(target_id: str) -> None:
 def sweep() -> None:
     cache.set("last-sweep", timezone.now().isoformat(), None)
     sweep_now()
+
+
+@shared_task(name="tenants.tasks.change_due_passwords")
+def change_due_passwords() -> None:
+    change_due()

@@ -13,11 +13,11 @@ from django.urls import ResolverMatch
 from msp.access.models import TotpDevice
 
 OPEN_NAMES = frozenset({"healthz"})
-OPEN_NAMESPACES = frozenset({"access"})
+OPEN_NAMESPACES = frozenset({"access", "hand_over"})
 
 
 class SecondFactorRequired:
-    """Every page but the access pages and `healthz` is closed to whoever has not given both factors.
+    """Every page but the access pages, hand-over links and `healthz` is closed without both factors.
 
     Closed is the default: a new page needs no decorator to be behind this door. Static files never come here.
     """

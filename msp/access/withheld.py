@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
-LINK = re.compile(r"(/access/link/)[^/\s?'\"]+")
+LINK = re.compile(r"(/access/link/|/hand-over/)[^/\s?'\"]+")
 
 
 class TokensWithheld(logging.Filter):

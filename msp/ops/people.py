@@ -33,7 +33,19 @@ def acting_person(email: str | None) -> Technician:
     return owners[0]
 
 
+def acting_owner(email: str | None, what_stands: str) -> Technician:
+    """Whoever is named, else the only owner; nobody but an owner. Raises CommandError, which says `what_stands`."""
+    person = acting_person(email)
+    if person.role != Role.OWNER:
+        raise CommandError(f"{person.email} is no owner; {what_stands}. Ask an owner.")
+    return person
+
+
 def one_time_link(person: Technician | None, *, minutes: int, base: str) -> str:
     """A new link that works once; without a person it leads to the set-up page. Print it to standard output only."""
-    start = (base or env.text("LATCHKEY_URL") or Home.here().address() or DEFAULT_BASE).rstrip("/")
-    return start + reverse("access:link", args=[make_link(person, minutes=minutes)])
+    return address_of_pages(base) + reverse("access:link", args=[make_link(person, minutes=minutes)])
+
+
+def address_of_pages(base: str = "") -> str:
+    """What links begin with: what was asked for, else LATCHKEY_URL, else where the pages were served last."""
+    return (base or env.text("LATCHKEY_URL") or Home.here().address() or DEFAULT_BASE).rstrip("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from msp.access.fresh import demand_code
 from msp.access.rights import needs, reader
 from msp.errors import LatchkeyError
-from msp.reports import access, evidence, leavers, sheet
+from msp.reports import access, evidence, knowledge, leavers, sheet
 from msp.reports.exporting import record_evidence, record_export
 from tenants.models import Run, Tenant
 
@@ -75,6 +76,31 @@ def who_left(request: HttpRequest) -> HttpResponseBase:
         "trouble": trouble,
     }
     return render(request, "reports/leavers.html", context, status=UNUSABLE if trouble else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("see_reports")
+def who_knows(request: HttpRequest) -> HttpResponseBase:
+    question, trouble = knowledge.Question(), ""
+    try:
+        question = knowledge.Question.read(request.GET)
+        if request.method == "POST":
+            demand_code(request, request.POST.get("code", ""))
+            record_export(request.user, "knowledge", **asdict(question))
+            rows = (cells for row in knowledge.every_row(request.user, question) for cells in knowledge.as_cells(row))
+            return _sheet(request, "knowledge", None, knowledge.header(), rows)
+    except LatchkeyError as wrong:
+        trouble = str(wrong)
+    page = Paginator(knowledge.accounts_asked(request.user, question), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "question": question,
+        "choices": knowledge.CHOICES,
+        "rows": page,
+        "found": knowledge.rows_asked(page, request.user, question),
+        "may_see_accounts": reader(request).may("see_accounts"),
+        "trouble": trouble,
+    }
+    return render(request, "reports/knowledge.html", context, status=UNUSABLE if trouble else 200)
 
 
 def _sheet(

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from msp.access.fresh import is_fresh
 from msp.access.middleware import has_both_factors
+from technicians.knowledge_queries import open_notices
 
 
 class Item(NamedTuple):
@@ -26,7 +27,7 @@ class Item(NamedTuple):
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """`navigation` (only what the role may see), `version`, `times_in`, `factor_is_fresh`."""
+    """`navigation` (only what the role may see), `version`, `times_in`, `factor_is_fresh`, `new_passwords`."""
     user: Any = getattr(request, "user", None)
     inside = has_both_factors(user)
     return {
@@ -34,6 +35,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "version": version(),
         "times_in": timezone.get_current_timezone_name(),
         "factor_is_fresh": inside and is_fresh(request),
+        # Counted only where a page says it; a fragment does not.
+        "new_passwords": lambda: open_notices(user).count() if inside and user.may("reveal") else None,
     }
 
 

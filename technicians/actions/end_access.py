@@ -8,12 +8,13 @@ from django.utils.translation import gettext as _
 
 from msp.access.actions import end_sign_ins
 from msp.ledger.record import record
+from technicians.actions.hand_over import withdraw_links_of
 from technicians.models import Enrolment, Technician
 
 
 @transaction.atomic
 def end_access(technician: Technician, *, by: Technician) -> None:
-    """Sign-in, sessions, second factors, assignments, open enrolments. Call it inside the transaction of its cause."""
+    """Sign-in, sessions, second factors, assignments, enrolments, waiting links. Call it in its cause's transaction."""
     now = timezone.now()
     technician.set_unusable_password()
     technician.save(update_fields=["password"])
@@ -26,6 +27,7 @@ def end_access(technician: Technician, *, by: Technician) -> None:
     for enrolment in Enrolment.objects.open().filter(technician=technician):
         enrolment.advance(Enrolment.Status.CANCELLED, note=_("The technician left."))
         cancelled += 1
+    withdraw_links_of(technician, by=by)
     record(
         "access.ended",
         reseller_id=technician.reseller_id,

@@ -27,13 +27,14 @@ MANAGING = {
     "enrol",
     "offboard",
     "waive",
+    "rotate",
     "see_people",
     "see_runs",
     "see_ledger",
     "see_reports",
 }
 RIGHTS: dict[str, set[str]] = {
-    Role.OWNER: MANAGING | {"reveal", "see_accounts", "change_roles"},
+    Role.OWNER: MANAGING | {"reveal", "see_accounts", "change_roles", "shred_secrets"},
     Role.MANAGER: MANAGING | {"reveal", "see_accounts"},
     Role.TECHNICIAN: {"reveal", "see_accounts"},
     Role.AUDITOR: {"see_accounts", "see_people", "see_runs", "see_ledger", "see_reports"},

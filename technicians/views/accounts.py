@@ -16,6 +16,9 @@ from msp.access.rights import needs, reader
 from msp.errors import BadInput, LatchkeyError, NotPermitted
 from msp.outside import outside
 from technicians.actions.reveal_password import reveal_password
+from technicians.care_queries import care_of
+from technicians.hand_over_queries import links_on
+from technicians.knowledge_queries import who_knows_card
 from technicians.models import Technician
 from technicians.pages import account_page, assigned_now
 from tenants.models import SharedAccount
@@ -89,6 +92,9 @@ def _context(request: HttpRequest, found: SharedAccount) -> dict[str, Any]:
     return {
         "account": found,
         "page": page,
+        "care": care_of(found, person),
+        "hand_overs": links_on(found, person),
+        "knowledge": who_knows_card(found, person),
         "findings": found.findings.visible_to(person).exclude(status="resolved"),
         "may_see_runs": person.may("see_runs"),
         "runs": runs_on(person, account=found) if person.may("see_runs") else [],

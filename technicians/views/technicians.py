@@ -21,6 +21,7 @@ from msp.access.rights import needs, reader
 from msp.errors import BadInput
 from technicians.actions import assign as assigning
 from technicians.forms import AssignForm
+from technicians.knowledge_queries import accounts_known_to, rows_of
 from technicians.models import Assignment, Technician
 from technicians.pages import (
     SHOW,
@@ -128,6 +129,7 @@ def _page(request: HttpRequest, found: Technician, form: AssignForm | None = Non
         "assignments": _part(request, "assignments", assignments_of(found, person)),
         "authenticators": _part(request, "authenticators", authenticators_of(found, person)),
         "reveals": _part(request, "reveals", reveals_to(found, person)),
+        "knowledge": _knowledge(request, found),
         "may_see_runs": person.may("see_runs"),
         "runs": runs_about(found, person) if person.may("see_runs") else [],
         "may_see_accounts": person.may("see_accounts"),
@@ -138,6 +140,11 @@ def _page(request: HttpRequest, found: Technician, form: AssignForm | None = Non
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form is not None else HTTPStatus.OK
     return render(request, "technicians/technician.html", context, status=status)
+
+
+def _knowledge(request: HttpRequest, found: Technician) -> dict[str, Any]:
+    accounts = _part(request, "knowledge", accounts_known_to(found, reader(request)))
+    return {"accounts": accounts, "rows": rows_of(accounts, of=found)}
 
 
 def _part(request: HttpRequest, name: str, rows: QuerySet[Any]) -> Page[Any]:

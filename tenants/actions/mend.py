@@ -35,8 +35,9 @@ def retry_target(target: Target, *, by: Technician) -> int:
         raise BadInput(_("This is a break-glass account: automation never touches it. Accept the gap instead."))
     count = 0
     for step in stopped:
-        if step.status == StepState.UNVERIFIED and step.version is not None:
-            step.version.advance(
+        version = step.version
+        if step.status == StepState.UNVERIFIED and version and version.status == SecretVersion.Status.UNVERIFIED:
+            version.advance(
                 SecretVersion.Status.RETIRED, retired_at=timezone.now(), retired_because=_("did not sign in")
             )
         # The candidate that was refused is dead: a new one is made.
@@ -63,7 +64,9 @@ def _follow_up_again(target: Target) -> None:
     steps = list(target.steps.order_by("position"))
     place = steps[-1].position
     for kind in (StepKind.PROVE, StepKind.RESHARE, StepKind.SECOND_LOOK):
-        last = [step for step in steps if step.kind == kind][-1]
+        last = next((step for step in reversed(steps) if step.kind == kind), None)
+        if last is None:
+            continue
         if last.status == StepState.PLANNED:
             Step.objects.filter(pk=last.pk).update(due_at=None)
         elif last.status == StepState.UNVERIFIED:

@@ -13,6 +13,7 @@ from msp.errors import AccountMissing, NoConnection
 from msp.ledger.record import record
 from msp.microsoft.ports import MethodKind, Observation, ObservedMethod
 from tenants.actions.connection import give_connection_back
+from tenants.actions.doubt_password import doubt_if_changed_elsewhere
 from tenants.actions.findings import open_finding, resolve_findings
 from tenants.models import Finding, Method, SharedAccount
 
@@ -47,8 +48,9 @@ def observe_account(account: SharedAccount, *, outside: Outside) -> Observation:
 def write_down(account: SharedAccount, look: Observation) -> None:
     """Bring the account's facts and methods to what was read; record what appeared and what is gone."""
     # One writer at a time, so that two readings cannot both insert the same new method.
-    SharedAccount.objects.select_for_update().only("pk").get(pk=account.pk)
-    _write_facts(account, look)
+    here = SharedAccount.objects.select_for_update().only("pk", "password_changed_at").get(pk=account.pk)
+    doubt_if_changed_elsewhere(account, before=here.password_changed_at, now=look.password_changed_at)
+    _write_facts(account, look, here.password_changed_at)
     present = {(m.directory_id, m.kind): m for m in account.methods.present()}
     seen = {(m.directory_id, str(m.kind)): m for m in look.methods}
     _seen_again([(method, seen[key]) for key, method in present.items() if key in seen], look.read_at)
@@ -59,12 +61,13 @@ def write_down(account: SharedAccount, look: Observation) -> None:
     flag_methods(account)
 
 
-def _write_facts(account: SharedAccount, look: Observation) -> None:
+def _write_facts(account: SharedAccount, look: Observation, password_changed_at: dt.datetime | None) -> None:
     account.object_id = look.object_id
     account.user_principal_name = look.user_principal_name
     account.display_name = look.display_name
     account.enabled, account.synced = look.enabled, look.synced
-    account.password_changed_at = look.password_changed_at
+    # This time only grows; an older one comes from a replica that is behind.
+    account.password_changed_at = max(filter(None, (password_changed_at, look.password_changed_at)), default=None)
     account.sessions_valid_from = look.sessions_valid_from
     account.observed_at = look.read_at
     account.save()

@@ -24,10 +24,10 @@ def open_run(
     reseller: Reseller,
     targets: Sequence[PlannedTarget],
     reason: str,
-    by: Technician,
+    by: Technician | None,
     about: dict[str, Any] | None = None,
 ) -> Run:
-    """Everything or nothing; the workers are woken after the commit. Raises LedgerClosed."""
+    """Everything or nothing; the workers are woken after the commit. No `by`: the clock asks. Raises LedgerClosed."""
     run = Run.objects.create(reseller=reseller, kind=kind, reason=reason, requested_by=by, started_at=timezone.now())
     rows, steps = [], []
     for position, planned in enumerate(targets):
@@ -37,7 +37,7 @@ def open_run(
             run=run,
             account_id=planned.account_id,
             position=position,
-            due_at=None if stopped else run.started_at,
+            due_at=None if stopped else planned.not_before or run.started_at,
         )
         rows.append(target)
         steps += [
@@ -66,5 +66,6 @@ def open_run(
         tenants=[str(t) for t in tenants],
         **(about or {}),
     )
-    transaction.on_commit(lambda: wake([target.pk for target in rows if target.due_at]))
+    begins_now = [target.pk for target in rows if target.due_at and target.due_at <= run.started_at]
+    transaction.on_commit(lambda: wake(begins_now))
     return run

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.errors import PasswordRefused, Refused
 from msp.microsoft.ports import Observation, SetPassword
+from tenants.actions.demand_change import meet_demands
+from tenants.actions.findings import open_finding, resolve_findings
 from tenants.actions.send import Errand
 from tenants.actions.work import Later, Work, block, refuse
-from tenants.models import Secret, SecretVersion, Step
+from tenants.models import Finding, Secret, SecretVersion, Step
 from tenants.passwords import new_password
 from tenants.plans import StepState
+
+if TYPE_CHECKING:
+    from msp.outside import Outside
 
 WHILE_ANOTHER_RUN_READS_BACK = 2.0
 """Seconds. The other run gave the account free only to wait for its change to become visible."""
@@ -57,7 +64,7 @@ def _refused(work: Work, step: Step, version: SecretVersion, trouble: Refused) -
     if isinstance(trouble, PasswordRefused) and step.refusals + 1 < work.outside.patience.candidates:
         _drop_candidate(work, step, version, trouble)
     else:
-        refuse(work, step, trouble, also=lambda: _give_up(version))
+        refuse(work, step, trouble, also=lambda: _fail(work, version, trouble))
 
 
 def _store_candidate(work: Work, step: Step) -> SecretVersion:
@@ -80,10 +87,7 @@ def _store_candidate(work: Work, step: Step) -> SecretVersion:
 
 
 def _somebody_elses_candidate(work: Work, step: Step) -> SecretVersion | None:
-    waiting = SecretVersion.objects.filter(
-        secret__account=work.account,
-        status__in=[SecretVersion.Status.CANDIDATE, SecretVersion.Status.UNVERIFIED],
-    )
+    waiting = SecretVersion.objects.filter(secret__account=work.account, status__in=SecretVersion.ON_THE_WAY)
     found: SecretVersion | None = waiting.exclude(pk=step.version_id).first()
     return found
 
@@ -97,14 +101,37 @@ def _drop_candidate(work: Work, step: Step, version: SecretVersion, trouble: Pas
 
 
 def _give_up(version: SecretVersion) -> None:
-    version.advance(
-        SecretVersion.Status.RETIRED, retired_at=timezone.now(), retired_because=_("refused by the directory")
+    """A dead candidate is kept: whoever saw it while its answer was awaited knows a password that never was."""
+    version.advance(SecretVersion.Status.DEAD, retired_at=timezone.now(), retired_because=_("refused by the directory"))
+
+
+def _fail(work: Work, version: SecretVersion, trouble: Refused) -> None:
+    _give_up(version)
+    open_finding(
+        Finding.Kind.ROTATION_FAILED,
+        tenant=work.account.tenant,
+        account=work.account,
+        detail=_("The password was not changed, and the old one still signs in. %(reason)s") % {"reason": trouble},
     )
 
 
-def put_in_force(version: SecretVersion) -> None:
-    """The reading proved that this version signs in: it is current, and the one before is retired."""
-    now = timezone.now()
-    for old in version.secret.versions.filter(status=SecretVersion.Status.CURRENT):
+def put_in_force(version: SecretVersion, *, proof: SecretVersion.Proof, outside: Outside) -> None:
+    """This version is proven to sign in: it is current, the one before is retired, and what asked for this is met.
+
+    Whoever holds the account is told, once.
+
+    Call it in a transaction; `version.secret.account.tenant` has to be loaded.
+    """
+    now, account, is_new = timezone.now(), version.secret.account, version.current_from is None
+    for old in SecretVersion.objects.in_force().filter(secret=version.secret).exclude(pk=version.pk):
         old.advance(SecretVersion.Status.RETIRED, retired_at=now, retired_because=_("replaced"))
-    version.advance(SecretVersion.Status.CURRENT, current_from=now)
+    if version.status == SecretVersion.Status.CURRENT:
+        # A person had said so before; now it is proven.
+        SecretVersion.objects.filter(pk=version.pk).update(proof=proof)
+    else:
+        version.advance(SecretVersion.Status.CURRENT, current_from=version.current_from or now, proof=proof)
+    resolve_findings(account, kind=Finding.Kind.PASSWORD_DOUBTFUL)
+    resolve_findings(account, kind=Finding.Kind.ROTATION_FAILED)
+    meet_demands(version)
+    if is_new:
+        outside.tell_holders(version)

@@ -6,8 +6,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.microsoft.ports import Observation, ProbeResult
-from tenants.actions.connection import give_connection_back
+from tenants.actions.doubt_password import doubt_password
 from tenants.actions.rotate_password import put_in_force
+from tenants.actions.try_password import try_password
 from tenants.actions.work import Work
 from tenants.models import SecretVersion, Step
 from tenants.plans import ACTS, DID_NOT_SIGN_IN, StepFacts, StepKind, StepState, is_done
@@ -25,7 +26,7 @@ def settle(work: Work, steps: list[Step], look: Observation) -> None:
         elif step.status in OPEN:
             if is_done(facts_of(step), look):
                 if step.status == StepState.SENDING and _was_somebody_elses(work, step):
-                    _changed_by_another(work, step)
+                    _changed_by_another(work, step, look)
                 else:
                     _proven(work, step, look)
             else:
@@ -52,25 +53,21 @@ def _proven(work: Work, step: Step, look: Observation) -> None:
             },
         )
         if step.kind == StepKind.ROTATE_PASSWORD and step.version is not None:
-            put_in_force(step.version)
+            put_in_force(step.version, proof=SecretVersion.Proof.READ_BACK, outside=work.outside)
         work.record("step.verified", step, request_ids=list(look.request_ids))
         work.reached(f"{step.kind}.proof.uncommitted")
     work.reached(f"{step.kind}.proof.committed")
 
 
 def _was_somebody_elses(work: Work, step: Step) -> bool:
-    """After a lost answer the time of the last change speaks for us; where probing is allowed, the sign-in decides.
-
-    One try, and only after a lost answer, because a wrong one counts towards smart lockout.
-    """
+    """After a lost answer the time of the last change speaks for us; where the policy allows, the sign-in decides."""
     if step.kind != StepKind.ROTATE_PASSWORD or step.version is None:
         return False
-    password = work.outside.vault.open(bytes(step.version.sealed), step.version.place).decode()
-    give_connection_back()
-    return work.directory.sign_in_probe(work.account.ref, password) == ProbeResult.PASSWORD_REFUSED
+    tried = try_password(step.version, directory=work.directory, outside=work.outside)
+    return tried == ProbeResult.PASSWORD_REFUSED
 
 
-def _changed_by_another(work: Work, step: Step) -> None:
+def _changed_by_another(work: Work, step: Step, look: Observation) -> None:
     with work.commit():
         work.lease.hold()
         step.advance(
@@ -82,6 +79,9 @@ def _changed_by_another(work: Work, step: Step) -> None:
             ),
         )
         work.record("step.unverified", step, probe="refused")
+        in_force = SecretVersion.objects.filter(secret__account=work.account, status=SecretVersion.Status.CURRENT)
+        if look.password_changed_at is not None and (version := in_force.first()) is not None:
+            doubt_password(work.account, version, changed_at=look.password_changed_at)
 
 
 def _iso(look: Observation, fact: str) -> str | None:

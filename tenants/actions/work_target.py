@@ -127,7 +127,7 @@ def _look(work: Work) -> Observation:
 
 
 def _steps(work: Work) -> list[Step]:
-    return list(work.target.steps.select_related("method", "version__secret__account").order_by("position"))
+    return list(work.target.steps.select_related("method", "version__secret__account__tenant").order_by("position"))
 
 
 def _after_the_acts(work: Work, steps: list[Step], look: Observation) -> float | None:

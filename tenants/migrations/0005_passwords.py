@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
             name='ChangeDemand',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('because', models.CharField(choices=[('leaver', 'Somebody who left knows it'), ('reveal', 'It was shown'), ('check_in', 'It was checked in'), ('assignment_end', 'An assignment ended'), ('drift', 'It was changed outside Latchkey'), ('hand_over', 'It was handed to somebody outside'), ('person', 'Somebody asked for it'), ('schedule', 'It is old enough')], max_length=20)),
+                ('because', models.CharField(choices=[('reveal', 'It was shown'), ('check_in', 'It was checked in'), ('assignment_end', 'An assignment ended'), ('drift', 'It was changed outside Latchkey'), ('hand_over', 'It was handed to somebody outside'), ('person', 'Somebody asked for it'), ('schedule', 'It is old enough')], max_length=20)),
                 ('detail', models.CharField(blank=True, max_length=500)),
                 ('since', models.DateTimeField(default=django.utils.timezone.now)),
                 ('due_at', models.DateTimeField(default=django.utils.timezone.now)),

@@ -25,7 +25,6 @@ class ChangeDemand(Row):
     """This password must change, because of `version`. Only a proven change to another value meets it."""
 
     class Because(models.TextChoices):
-        LEAVER = "leaver", _("Somebody who left knows it")
         REVEAL = "reveal", _("It was shown")
         CHECK_IN = "check_in", _("It was checked in")
         ASSIGNMENT_END = "assignment_end", _("An assignment ended")

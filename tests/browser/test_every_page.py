@@ -30,6 +30,8 @@ NO_PAGES = {
     "technicians:accounts_like": "a fragment",
     "access:link": "looked at with a link that is good, and with one that is gone",
     "access:set_up": "leads to a page that says that the link is gone",
+    "tenants:hand_over": "looked at by somebody who holds the account, in test_hand_over",
+    "hand_over:open": "looked at with links in every state, in test_hand_over",
     "access:sign_in": "looked at by somebody who has not signed in",
     "access:code": "looked at by somebody who has given the password",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from msp import outside as composition
 from msp.access import fresh
 from technicians.actions.assign import assign
 from technicians.actions.enrol import begin_enrolment
+from technicians.actions.hand_over import make_link
 from technicians.actions.keep_upload import keep_upload
 from technicians.models import Role, Technician
 from tenants.check_facts import CheckItem, CheckState, worst_of
@@ -88,6 +90,14 @@ def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
     world.give(account, lea, ben)
     assign(enrols, account, by=world.owner, reason=f"helps at {word}")
     enrolment = begin_enrolment(enrols, account, by=world.owner, outside=world.outside)
+    handed_over = make_link(
+        enrols,
+        account,
+        recipient=f"somebody at {word}",
+        reason=f"{word} asked for it",
+        life=dt.timedelta(hours=1),
+        outside=world.outside,
+    ).link
     run = world.offboard(lea, reason=f"left {word}").run
     step = Step.objects.get(target__run=run, kind="remove_method")
     step.advance(StepState.SENDING)
@@ -102,6 +112,7 @@ def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
         "technician_id": ben.pk,
         "assignment_id": ben.assignments.get().pk,
         "enrolment_id": enrolment.pk,
+        "link_id": handed_over.pk,
         "upload_id": make_upload(world, tenant, by=world.technician(f"Ina-{word}", Role.MANAGER)),
     })  # fmt: skip
 

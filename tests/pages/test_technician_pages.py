@@ -108,14 +108,14 @@ class WhenATechnicianIsOpened(Team):
         for account in self.office.held_by(self.ana, tenants=60):
             self.office.reveal(account, self.ana)
         page = self.page()
-        assert page.count("1 to 50 of 61") == 3
+        assert page.count("1 to 50 of 61") == 4
         assert page.count("On the account") == 50
-        for part in ("assignments", "authenticators", "reveals"):
+        for part in ("assignments", "authenticators", "reveals", "knowledge"):
             address = f"{reverse('technicians:detail', args=[self.ana.pk])}?{part}=2"
             assert f'href="{address}#{part}"' in page
             assert f'id="{part}"' in page
             second = self.owner.get(address).content.decode()
-            assert (second.count("51 to 61 of 61"), second.count("1 to 50 of 61")) == (1, 2)
+            assert (second.count("51 to 61 of 61"), second.count("1 to 50 of 61")) == (1, 3)
 
     def test_the_other_pages_can_be_reached_after_a_mistake_too(self):
         self.office.held_by(self.ana, tenants=60)

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 METHODS = ("GET", "POST")
 HTMX = {"HX-Request": "true"}
-WITH_A_SHEET = {"reports:access", "reports:leavers", "ledger:list"}
+WITH_A_SHEET = {"reports:access", "reports:leavers", "reports:knowledge", "ledger:list"}
 
 
 @dataclass
@@ -165,6 +165,7 @@ for _role in ROLES:
     _answers = SEVERAL_ANSWERS.setdefault(_role, {})
     # A shared password is shown to whoever has the account assigned, whatever the role.
     _answers.setdefault("tenants:reveal", {200} if _role == "technician" else {403})
+    _answers.setdefault("tenants:hand_over", {200} if _role == "technician" else {403})
     # The form names nobody, or somebody whom this reader does not see.
     _answers.setdefault("technicians:enrol", {404})
     # One hit opens at once.
@@ -216,6 +217,8 @@ class WhenSomebodyAsksForAStrangerByName:
         ("ledger:list", "tenant"),
         ("ledger:list", "technician"),
         ("reports:access", "q"),
+        ("reports:knowledge", "customer"),
+        ("reports:knowledge", "technician"),
     )
 
     @pytest.mark.parametrize(("name", "field"), QUESTIONS)

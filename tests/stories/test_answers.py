@@ -13,7 +13,7 @@ from django.utils import timezone
 from msp.microsoft.graph import graph_directories
 from tenants.actions import rotate_password as rotating
 from tenants.actions.mend import retry_target, waive_step
-from tenants.models import Finding, Run, SharedAccount, Target, Tenant
+from tenants.models import Finding, PasswordPolicy, Run, SharedAccount, Target, Tenant
 from tenants.plans import Patience, RunState, StepKind, StepState
 from tests.support.world import World
 
@@ -177,7 +177,7 @@ class WhenTheTenantHasWithdrawnItsConsent(Scene):
 class WhenMicrosoftRefusesThePassword(Scene):
     def test_another_candidate_is_tried(self, monkeypatch: pytest.MonkeyPatch):
         candidates = iter(["weak", "weaker", "Str0ng-enough-at-last!"])
-        monkeypatch.setattr(rotating, "new_password", lambda: next(candidates))
+        monkeypatch.setattr(rotating, "new_password", lambda *_rules, **_named: next(candidates))
         self.depart()
         self.assert_out_and_true()
         assert self.world.password_at_microsoft(self.account) == "Str0ng-enough-at-last!"
@@ -186,7 +186,7 @@ class WhenMicrosoftRefusesThePassword(Scene):
         self, monkeypatch: pytest.MonkeyPatch
     ):
         old = self.world.password_at_microsoft(self.account)
-        monkeypatch.setattr(rotating, "new_password", lambda: "weak")
+        monkeypatch.setattr(rotating, "new_password", lambda *_rules, **_named: "weak")
         self.depart()
         states = self.world.steps(self.run)
         assert states[StepKind.ROTATE_PASSWORD] == StepState.REFUSED
@@ -196,7 +196,7 @@ class WhenMicrosoftRefusesThePassword(Scene):
         assert self.world.password_at_microsoft(self.account) == old
 
     def test_a_person_can_accept_the_gap_and_the_run_says_so(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(rotating, "new_password", lambda: "weak")
+        monkeypatch.setattr(rotating, "new_password", lambda *_rules, **_named: "weak")
         self.depart()
         waive_step(self.world.step(self.run, StepKind.ROTATE_PASSWORD), by=self.world.owner, reason="by hand today")
         step = self.world.step(self.run, StepKind.ROTATE_PASSWORD)
@@ -222,7 +222,7 @@ class WhenARefusedRotationIsTriedAgain(Scene):
     @pytest.fixture(autouse=True)
     def _refused(self, _scene: None, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(rotating, "new_password", lambda: "weak")
+            patched.setattr(rotating, "new_password", lambda *_rules, **_named: "weak")
             self.depart()
         assert self.world.step(self.run, StepKind.ROTATE_PASSWORD).status == StepState.REFUSED
 
@@ -273,6 +273,7 @@ class WhenSomebodyElseChangesThePasswordWhileOurAnswerIsLost(Scene):
         self.world.cloud.change_password_as_person(
             self.world.directory_id(self.account), self.account.object_id, "Somebody-elses-1!"
         )
+        PasswordPolicy.objects.create(reseller=self.world.reseller, sign_in_probe=True)
         Tenant.objects.update(busy_until=None)
         Target.objects.update(due_at=timezone.now())
         self.probing = replace(
@@ -307,6 +308,7 @@ class WhenProbingIsAllowedAndTheAnswerWasLostAfterItsEffect(Scene):
             self.world.outside,
             directory_for=graph_directories(replace(self.world.connection, sign_in_probe=True)),
         )
+        PasswordPolicy.objects.create(reseller=self.world.reseller, sign_in_probe=True)
         self.world.cloud.faults.plan(kind="reset_after_effect", method="PATCH", times=1)
         self.open()
         self.world.work(self.run, outside=probing)

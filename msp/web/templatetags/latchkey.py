@@ -9,8 +9,8 @@ from django import template
 register = template.Library()
 
 TONES = {
-    "green": ["verified", "clean", "active", "current", "resolved", "bound", "can_enter"],
-    "azure": ["running", "accepted", "sending", "clean_so_far", "waiting_for_scan", "candidate"],
+    "green": ["verified", "clean", "active", "current", "resolved", "bound", "can_enter", "not_readable"],
+    "azure": ["running", "accepted", "sending", "clean_so_far", "waiting_for_scan", "candidate", "could_have_seen"],
     "yellow": [
         "unverified",
         "clean_with_exceptions",
@@ -19,6 +19,8 @@ TONES = {
         "push_on_shared",
         "knows_password",
         "no_authenticator",
+        "doubtful",
+        "seen_valid",
     ],
     "red": [
         "refused",

@@ -1,0 +1,62 @@
+"""Many tenants with two shared accounts each, at a simulated cloud and in Latchkey. Import it once Django is set up."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from stage import certificate, cloud_process
+
+from msp.microsoft.connection import Connection
+from msp.microsoft.graph import graph_directories
+from msp.ops.demo import public_certificate
+from msp.outside import Outside
+from msp.simulator.remote import RemoteCloud
+from msp.vault.database import Vault
+from msp.vault.keepers.file import FileKeeper
+from technicians.actions.create_technician import create_technician
+from technicians.models import Role, Technician
+from tenants.models import Reseller
+from tenants.plans import Patience
+from tests.support.crowd import build_crowd
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """`people[0]` holds every account."""
+
+    cloud: RemoteCloud
+    outside: Outside
+    owner: Technician
+    people: list[Technician]
+
+
+@contextlib.contextmanager
+def crowd(home: Path, *, number: int, tenants: int, **knobs: Any) -> Iterator[Crowd]:
+    """The `number`th of one script; the cloud's `knobs` turn once everything is built."""
+    with cloud_process(home / str(number), seed=number + 1) as (url, state), RemoteCloud.at(url, state) as cloud:
+        pem = certificate(home)
+        settings.MICROSOFT["client_certificate"] = str(pem)
+        client_id = cloud.register_app(certificate_pem=public_certificate())
+        cloud.consent(client_id)
+        connection = Connection(
+            client_id=client_id, client_certificate=str(pem), login_url=url, graph_url=url,
+            ca_bundle=str(state / "ca.pem"), timeout_seconds=10,
+        )  # fmt: skip
+        outside = Outside(
+            graph_directories(connection), Vault(FileKeeper(home / "keys")),
+            patience=replace(Patience(), unreachable=(1, 2)),
+        )  # fmt: skip
+        reseller = Reseller.objects.create(name=f"Reseller {number}")
+        owner = create_technician(
+            reseller=reseller, email=f"owner{number}@r.example", name="Owner", role=Role.OWNER, by=None
+        )
+        built = cloud.build(tenants=tenants, seed=number + 1, everywhere=0)
+        people = build_crowd(built, reseller, outside, prefix=f"bench{number}-")
+        cloud.knobs(**knobs)
+        cloud.log(clear=True)
+        yield Crowd(cloud, outside, owner, people)
