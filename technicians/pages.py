@@ -67,6 +67,7 @@ def account_page(account: SharedAccount) -> AccountPage:
     )
     versions = list(
         SecretVersion.objects.filter(secret__account=account)
+        .select_related("entered_by")
         .annotate(people=Count("reveals__technician", distinct=True))
         .order_by("-number")
     )

@@ -52,7 +52,8 @@ def change_due_passwords() -> int:
         ready = [secret for secret in due if secret.account_id not in busy]
         for _reseller_id, secrets in groupby(ready, key=lambda secret: secret.reseller_id):
             _begin(list(secrets))
-        Secret.objects.filter(pk__in=[secret.pk for secret in due]).update(next_change_at=timezone.now() + ASKED_AGAIN_AFTER)
+        begun = Secret.objects.filter(pk__in=[secret.pk for secret in due])
+        begun.update(next_change_at=timezone.now() + ASKED_AGAIN_AFTER)
     return len(ready)
 
 
