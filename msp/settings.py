@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tenants.tasks.sweep", "schedule": float(env.number("LATCHKEY_SWEEP_SECONDS", 5))},
     "change_due_passwords": {"task": "tenants.tasks.change_due_passwords", "schedule": 60.0},
     "look_for_ended_assignments": {"task": "technicians.tasks.look_for_ended_assignments", "schedule": 60.0},
+    "read_due_accounts": {"task": "tenants.tasks.read_due_accounts", "schedule": 60.0},
     "tidy": {"task": "technicians.tasks.tidy", "schedule": 15 * 60.0},
     "mail_notices": {"task": "technicians.tasks.mail_notices", "schedule": 60.0},
 }
@@ -209,6 +211,8 @@ MAIL_FROM = env.mail_from()
 MAIL_SERVER = env.mail_server
 
 LEASE_SECONDS = env.number("LATCHKEY_LEASE_SECONDS", 180)
+# How old the reading of an account may become before the clock has it read again; 0: never by the clock.
+READ_EVERY = dt.timedelta(hours=env.number("LATCHKEY_READ_EVERY_HOURS", 6))
 SECOND_LOOK_MINUTES = env.number("LATCHKEY_SECOND_LOOK_MINUTES", 65)
 FRESH_FACTOR_MINUTES = env.number("LATCHKEY_FRESH_FACTOR_MINUTES", 10)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -109,7 +110,11 @@ def after_quiet_hours(rules: Rules, moment: dt.datetime) -> dt.datetime:
     if not (clock >= start or clock < end if spans_midnight else start <= clock < end):
         return moment
     day = local.date() + dt.timedelta(days=1) if spans_midnight and clock >= start else local.date()
-    return dt.datetime.combine(day, end, zone).astimezone(dt.UTC)
+    ends = dt.datetime.combine(day, end, zone)
+    if ends.astimezone(dt.UTC) <= moment:
+        # The clock was put back, and this is its second time through the hour.
+        ends = ends.replace(fold=1)
+    return ends.astimezone(dt.UTC)
 
 
 def staggered(rules: Rules, *, wanted: dt.datetime, others: Iterable[dt.datetime]) -> dt.datetime:
@@ -119,6 +124,26 @@ def staggered(rules: Rules, *, wanted: dt.datetime, others: Iterable[dt.datetime
     while (near := [other for other in taken if abs(moment - other) < gap]) != []:
         moment = after_quiet_hours(rules, max(near) + gap)
     return moment
+
+
+def ticket_fits(pattern: str, ticket: str) -> bool:
+    """Does the number of a ticket have one of the forms that a policy asks for?
+
+    `INC#, OPS-##`: forms are separated by commas, `#` is a number of any length, more of them a number of so many
+    digits, and everything else is itself, in either case. No form at all lets every ticket through that says something.
+    """
+    ticket, forms = ticket.strip(), [form.strip() for form in pattern.split(",") if form.strip()]
+    if not forms:
+        return bool(ticket)
+    return any(re.fullmatch(_as_regex(form), ticket, re.IGNORECASE) for form in forms)
+
+
+def _as_regex(form: str) -> str:
+    # A number takes every digit that follows and gives none back, so that no form can make the search explode.
+    return "".join(
+        re.escape(part) if not part.startswith("#") else "[0-9]++" if part == "#" else f"[0-9]{{{len(part)}}}"
+        for part in re.split("(#+)", form)
+    )
 
 
 ENTRY_TOLERANCE = dt.timedelta(minutes=1)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
 
 from msp.outside import outside
 from tenants.actions.change_due_passwords import change_due_passwords as change_due
 from tenants.actions.nudge import nudge
+from tenants.actions.read_due_accounts import ask_for_due_readings
+from tenants.actions.read_due_accounts import read_accounts as read
 from tenants.actions.sweep import sweep as sweep_now
 from tenants.actions.work_target import work_target as work
 
@@ -31,3 +34,14 @@ def sweep() -> None:
 @shared_task(name="tenants.tasks.change_due_passwords")
 def change_due_passwords() -> None:
     change_due()
+
+
+@shared_task(name="tenants.tasks.read_due_accounts")
+def read_due_accounts() -> None:
+    if settings.READ_EVERY:
+        ask_for_due_readings(settings.READ_EVERY)
+
+
+@shared_task(name="tenants.tasks.read_accounts")
+def read_accounts(account_ids: list[str]) -> None:
+    read([UUID(account_id) for account_id in account_ids], outside=outside())

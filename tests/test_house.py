@@ -304,7 +304,7 @@ class EveryRequirement:
 class EveryText:
     def test_names_no_place_of_one_machine(self):
         """The home directory of whoever wrote it, or a package index of their own."""
-        own = re.compile(re.escape(str(ROOT.parent)) + r"\b|/home/\w+|/root/|index-url", re.IGNORECASE)
+        own = re.compile(re.escape(str(ROOT.parent)) + r"\b|(?<![\w}])/(?:home/\w+|root/)|index-url", re.IGNORECASE)
         kinds = {".py", ".html", ".md", ".toml", ".in", ".txt", ".yaml", ".yml", ".js", ".css", ".sh", ""}
         listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
         files = [ROOT / line for line in listed.splitlines() if Path(line).suffix in kinds and line != _ME]

@@ -14,9 +14,10 @@ from tenants.actions.demand_change import meet_demands
 from tenants.actions.findings import open_finding, resolve_findings
 from tenants.actions.send import Errand
 from tenants.actions.work import Later, Work, block, refuse
-from tenants.models import Finding, Secret, SecretVersion, Step
-from tenants.passwords import new_password
+from tenants.models import Finding, Secret, SecretVersion, SharedAccount, Step
+from tenants.passwords import name_parts, new_password
 from tenants.plans import StepState
+from tenants.policy_queries import policy_of
 
 if TYPE_CHECKING:
     from msp.outside import Outside
@@ -76,7 +77,8 @@ def _store_candidate(work: Work, step: Step) -> SecretVersion:
         )
         number = (secret.versions.aggregate(last=Max("number"))["last"] or 0) + 1
         version = SecretVersion(reseller_id=work.target.reseller_id, secret=secret, number=number)
-        version.sealed = work.outside.vault.seal(new_password().encode(), version.place)
+        password = new_password(policy_of(work.account).rules, forbidden=_names_of(work.account))
+        version.sealed = work.outside.vault.seal(password.encode(), version.place)
         version.save()
         step.version = version
         step.save(update_fields=["version"])
@@ -84,6 +86,13 @@ def _store_candidate(work: Work, step: Step) -> SecretVersion:
         work.reached("rotate_password.candidate.uncommitted")
     work.reached("rotate_password.candidate.committed")
     return version
+
+
+def _names_of(account: SharedAccount) -> set[str]:
+    """What Entra would not take inside a password of this account, and what anybody would guess."""
+    tenant = account.tenant
+    own_name = account.user_principal_name.partition("@")[0]
+    return name_parts(own_name, account.display_name, tenant.default_domain.partition(".")[0], tenant.customer.name)
 
 
 def _somebody_elses_candidate(work: Work, step: Step) -> SecretVersion | None:

@@ -225,6 +225,7 @@ class Migration(migrations.Migration):
             model_name='seedfingerprint',
             constraint=models.UniqueConstraint(fields=('account', 'digest'), name='a_seed_once_per_account'),
         ),
+        migrations.AddField("sharedaccount", "read_again_at", models.DateTimeField(blank=True, null=True)),
         walls.key("tenants_tenantgroup"),
         walls.pointer("tenants_passwordpolicy", "group_id", "tenants_tenantgroup"),
         walls.pointer("tenants_passwordpolicy", "tenant_id", "tenants_tenant"),

@@ -28,7 +28,7 @@ class SharedAccount(Row):
     """A privileged directory user that several technicians use.
 
     `object_id` is empty until the account was observed once. The facts from `observed_at` on are what the
-    directory said then, not what is true now.
+    directory said then, not what is true now. `read_again_at` is when the clock has it read next.
     """
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="shared_accounts")
@@ -45,6 +45,7 @@ class SharedAccount(Row):
     synced = models.BooleanField(default=False)
     password_changed_at = models.DateTimeField(null=True, blank=True)
     sessions_valid_from = models.DateTimeField(null=True, blank=True)
+    read_again_at = models.DateTimeField(null=True, blank=True)
 
     objects = SharedAccountQuerySet.as_manager()
 

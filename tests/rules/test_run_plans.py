@@ -7,7 +7,6 @@ import datetime as dt
 import pytest
 
 from msp.microsoft.ports import MethodKind, Observation, ObservedMethod
-from tenants.passwords import CLASSES, LENGTH, new_password
 from tenants.plans import (
     DID_NOT_SIGN_IN,
     Expected,
@@ -163,14 +162,3 @@ class ThePatience:
 
     def test_the_unverified_is_looked_at_for_ever(self):
         assert Patience().next_unverified(1000) == 3600
-
-
-class TheGenerator:
-    def test_every_password_meets_entras_rules_and_none_repeats(self):
-        made = {new_password() for _ in range(2000)}
-        assert len(made) == 2000
-        for password in made:
-            assert len(password) == LENGTH
-            assert all(set(kind) & set(password) for kind in CLASSES)
-            assert password.isascii() and " " not in password
-            assert not set(password) & set("l1IO0o")

@@ -196,3 +196,28 @@ class WhenTheDemandIsMet(Scene):
         demand_change(self.account, ChangeDemand.Because.REVEAL)
         self.world.work(rotate([self.account], by=self.world.owner, reason="again"))
         assert set(ChangeDemand.objects.values_list("met_by__number", flat=True)) == {2}
+
+
+class WhenThePolicySaysWhatAPasswordLooksLike(Scene):
+    def test_the_next_one_looks_like_that(self):
+        self.policy(style="words", words=7)
+        self.world.work(rotate([self.account], by=self.world.owner, reason="again"))
+        assert self.world.password_at_microsoft(self.account).count("-") == 6
+
+    def test_the_nearest_policy_counts(self):
+        self.policy(length=30)
+        PasswordPolicy.objects.create(reseller=self.world.reseller, tenant=self.contoso, length=40)
+        PasswordPolicy.objects.create(reseller=self.world.reseller, account=self.account, length=50)
+        other = self.world.account(self.world.tenant("Fabrikam"))
+        self.world.work(rotate([*self.accounts[:2], other], by=self.world.owner, reason="again"))
+        lengths = [len(self.world.password_at_microsoft(account)) for account in (*self.accounts[:2], other)]
+        assert lengths == [50, 40, 30]
+
+    def test_the_name_of_the_customer_is_never_in_it(self, monkeypatch: pytest.MonkeyPatch):
+        seen: list[Any] = []
+        really = rotating.new_password
+        monkeypatch.setattr(
+            rotating, "new_password", lambda rules, **named: seen.append(named["forbidden"]) or really(rules, **named)
+        )
+        self.world.work(rotate([self.account], by=self.world.owner, reason="again"))
+        assert {"contoso", "admin0"} <= seen[0]
