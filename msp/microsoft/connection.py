@@ -10,8 +10,8 @@ class Connection:
     """The app registration and the way to it.
 
     `client_certificate` is the path of a PEM file with the app's certificate; it goes before `client_secret` when
-    both are given. Its unencrypted RSA key lies in the same file, unless `client_key` names a key in a key keeper
-    (`transit+https://host/mount/key`): then `client_key_token_file` is the path of the keeper's token, and
+    both are given. Its unencrypted RSA key lies in the same file, unless `client_key` names a key in a key
+    service (docs/keys.md says how): then `client_key_token_file` is the path of its token, PIN or secret, and
     `client_key_ca_bundle` that of the authorities to trust there instead of the usual ones.
 
     `login_url` and `graph_url`, when given, stand in for the hosts of every cloud, or of single ones (see
