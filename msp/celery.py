@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, setup_logging, worker_ready
+from celery.signals import beat_init, setup_logging, worker_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "msp.settings")
 
@@ -23,6 +24,12 @@ app.autodiscover_tasks(["tenants", "technicians"])
 @setup_logging.connect
 def keep_djangos_logging(**_: Any) -> None:
     """Celery sets up logging of its own unless somebody listens here; ours is in the settings."""
+
+
+@worker_init.connect
+def stop_without_the_root_key(**_: Any) -> None:
+    """A worker that could seal nothing must not take work. By name: the models need Django to be set up first."""
+    importlib.import_module("msp.ops.root_key").stop_on_trouble()
 
 
 @worker_ready.connect

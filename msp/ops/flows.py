@@ -101,7 +101,7 @@ def start_servers(supervisor: Supervisor, home: Home) -> None:
 
 
 def migrate(supervisor: Supervisor, environment: dict[str, str]) -> None:
-    """Raises ServiceTrouble when a migration fails; Django has said why by then.
+    """Raises ServiceTrouble when a migration fails, or the root key does not fit; why has been said by then.
 
     It is the first to read the settings: a wrong one has been said in its one line, and ends the program.
     """
@@ -111,7 +111,10 @@ def migrate(supervisor: Supervisor, environment: dict[str, str]) -> None:
     if code == COULD_NOT_BEGIN:
         raise SystemExit(code)
     if code:
-        raise ServiceTrouble("The database could not be brought up to date; see above. Nothing else was started.")
+        raise ServiceTrouble(
+            "The database could not be brought up to date, or its root key does not fit; see above. Nothing else was "
+            "started."
+        )
 
 
 def begin_work(supervisor: Supervisor, home: Home, environment: dict[str, str], choices: Choices) -> list[Service]:

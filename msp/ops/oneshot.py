@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import time
 from collections.abc import Iterator
 
@@ -35,7 +36,11 @@ def manage(argv: list[str], command: str, arguments: list[str]) -> int:
 
 
 def execute(argv: list[str]) -> int:
+    """Returns the exit code. What could write does not even begin with a root key that does not fit."""
     try:
+        if trouble := trouble_of_keys(argv):
+            say(trouble)
+            return 1
         ManagementUtility(argv).execute()
     except SystemExit as end:
         if isinstance(end.code, str):
@@ -46,6 +51,14 @@ def execute(argv: list[str]) -> int:
         if settings.configured:
             close_pools()
     return 0
+
+
+def trouble_of_keys(argv: list[str]) -> str:
+    command = argv[1] if len(argv) > 1 else ""
+    if command in WITHOUT_SERVERS or command.startswith("-") or {"-h", "--help", "--version"} & set(argv):
+        return ""
+    django.setup()
+    return str(importlib.import_module("msp.ops.root_key").trouble_for(command))
 
 
 def close_pools() -> None:

@@ -21,7 +21,8 @@ TAG_BYTES = 16
 KEY_ID_BYTES = 16
 
 _START = bytes([1, 1])  # format version 1, algorithm 1: AES-256-GCM
-_HEADER_BYTES = len(_START) + KEY_ID_BYTES
+KEY_ID_AT = len(_START)
+_HEADER_BYTES = KEY_ID_AT + KEY_ID_BYTES
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def key_id_of(envelope: bytes) -> bytes:
     """The id of the data key that this envelope asks for. Raises KeyTrouble when it is no envelope of ours."""
     if len(envelope) < _HEADER_BYTES + NONCE_BYTES + TAG_BYTES or not envelope.startswith(_START):
         raise KeyTrouble("This is not an envelope that this version of Latchkey can open; nothing was shown.")
-    return envelope[len(_START) : _HEADER_BYTES]
+    return envelope[KEY_ID_AT:_HEADER_BYTES]
 
 
 def lock(key: bytes, plaintext: bytes, bound: bytes) -> bytes:

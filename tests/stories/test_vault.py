@@ -103,6 +103,50 @@ class WhenASecretIsSealed:
 
 
 @pytest.mark.django_db
+class WhenADataKeyIsRenewed:
+    def test_the_new_one_seals_and_the_old_one_opens(self, vault: Vault, keys: Path) -> None:
+        before = vault.seal(b"before", place())
+        old = DataKey.objects.get()
+        assert vault.renew(old)
+        after = vault.seal(b"after", place(version=2))
+        assert key_id_of(after) == DataKey.objects.live().get().pk.bytes != old.pk.bytes
+        reader = another_process(keys)
+        assert (reader.open(before, place()), reader.open(after, place(version=2))) == (b"before", b"after")
+
+    def test_it_is_renewed_once_whoever_asks(self, vault: Vault) -> None:
+        vault.seal(b"x", place())
+        old = DataKey.objects.get()
+        assert [vault.renew(old), vault.renew(old)] == [True, False]
+        assert DataKey.objects.that_open().count() == 2
+
+    def test_the_root_key_is_checked_against_the_old_one_too(self, vault: Vault) -> None:
+        vault.seal(b"x", place())
+        old = DataKey.objects.get()
+        vault.renew(old)
+        DataKey.objects.filter(pk=old.pk).update(wrapped=bytes(old.wrapped)[:-1] + b"?")
+        with pytest.raises(KeyTrouble, match=str(old.pk)):
+            vault.check_root_key()
+
+    def test_destroying_the_tenants_keys_destroys_both(self, vault: Vault) -> None:
+        sealed = [vault.seal(b"before", place())]
+        vault.renew(DataKey.objects.get())
+        sealed.append(vault.seal(b"after", place()))
+        assert vault.destroy(RESELLER, CONTOSO) == 2
+        for envelope in sealed:
+            with pytest.raises(KeyTrouble, match="was destroyed on"):
+                vault.open(envelope, place())
+        assert {bytes(row.wrapped) for row in DataKey.objects.all()} == {b""}
+
+
+@pytest.mark.django_db(transaction=True)
+class WhenASecretIsSealedOutsideATransaction:
+    def test_it_is_refused_because_nobody_would_hold_its_key(self, vault: Vault) -> None:
+        with pytest.raises(KeyTrouble, match="belongs into the transaction that stores it"):
+            vault.seal(b"x", place())
+        assert not DataKey.objects.exists()
+
+
+@pytest.mark.django_db
 class WhenATenantsKeyIsDestroyed:
     def test_its_secrets_open_no_more_even_in_a_process_that_used_the_key_before(
         self, vault: Vault, keys: Path
@@ -124,7 +168,7 @@ class WhenATenantsKeyIsDestroyed:
         assert vault.open(envelope, place(FABRIKAM)) == b"Winter2026!"
 
     def test_where_no_key_is_nothing_is_destroyed(self, vault: Vault) -> None:
-        assert vault.destroy(RESELLER, CONTOSO) is False
+        assert vault.destroy(RESELLER, CONTOSO) == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -134,7 +178,7 @@ class WhenTwoWorkersSealTheFirstSecretOfATenant:
     @pytest.mark.parametrize("first_one_commits", [True, False])
     def test_the_second_one_waits_and_both_agree_on_the_key(self, vault: Vault, first_one_commits: bool) -> None:
         sealed: list[bytes] = []
-        second = in_a_thread(lambda: sealed.append(vault.seal(b"second", place(version=2))))
+        second = in_a_thread(transaction.atomic(lambda: sealed.append(vault.seal(b"second", place(version=2)))))
         with transaction.atomic():
             vault.seal(b"first", place())
             second.start()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from msp.outside import Outside
@@ -34,6 +35,7 @@ def build_crowd(
     return list(people)
 
 
+@transaction.atomic
 def _company(company: dict[str, Any], reseller: Reseller, outside: Outside, people: list[Technician]) -> None:
     now = timezone.now()
     customer = Customer.objects.create(reseller=reseller, name=company["name"])

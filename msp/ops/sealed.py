@@ -1,0 +1,16 @@
+"""Every column in which an envelope lies: the vault knows no apps, and a turnover must find them all."""
+
+from __future__ import annotations
+
+from msp.access.models import TotpDevice
+from msp.vault.models import KeptSecret
+from msp.vault.reseal import Sealed
+from technicians.models import ImportUpload
+from tenants.models import SecretVersion
+
+SEALED = (
+    Sealed(SecretVersion, needs=("secret__account",)),
+    Sealed(TotpDevice, needs=("user",)),
+    Sealed(ImportUpload, batch=2),  # whole files, of some megabytes
+    Sealed(KeptSecret),
+)
