@@ -103,18 +103,21 @@ def after_quiet_hours(rules: Rules, moment: dt.datetime) -> dt.datetime:
     """The moment itself, or the end of the quiet hours it lies in. They may span midnight; their clock is local."""
     if rules.quiet_from is None or rules.quiet_until is None or rules.quiet_from == rules.quiet_until:
         return moment
-    zone = zoneinfo.ZoneInfo(rules.quiet_zone)
-    local = moment.astimezone(zone)
-    start, end, clock = rules.quiet_from, rules.quiet_until, local.time()
-    spans_midnight = start > end
-    if not (clock >= start or clock < end if spans_midnight else start <= clock < end):
-        return moment
-    day = local.date() + dt.timedelta(days=1) if spans_midnight and clock >= start else local.date()
-    ends = dt.datetime.combine(day, end, zone)
-    if ends.astimezone(dt.UTC) <= moment:
-        # The clock was put back, and this is its second time through the hour.
-        ends = ends.replace(fold=1)
-    return ends.astimezone(dt.UTC)
+    start, end, zone = rules.quiet_from, rules.quiet_until, zoneinfo.ZoneInfo(rules.quiet_zone)
+    # More than one round only where the clock is put forward over the end and into the next quiet hours.
+    while _is_quiet(clock := moment.astimezone(zone).time(), start, end):
+        tomorrow = start > end and clock >= start
+        day = moment.astimezone(zone).date() + dt.timedelta(days=tomorrow)
+        ends = dt.datetime.combine(day, end, zone)
+        if ends.astimezone(dt.UTC) <= moment:
+            # The clock was put back, and this is its second time through the hour.
+            ends = ends.replace(fold=1)
+        moment = ends.astimezone(dt.UTC)
+    return moment
+
+
+def _is_quiet(clock: dt.time, start: dt.time, end: dt.time) -> bool:
+    return clock >= start or clock < end if start > end else start <= clock < end
 
 
 def staggered(rules: Rules, *, wanted: dt.datetime, others: Iterable[dt.datetime]) -> dt.datetime:

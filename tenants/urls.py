@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from tenants.views import check, tenants
+from tenants.views import check, policies, tenants
 
 urlpatterns = [
     path("", tenants.tenant_list, name="list"),
@@ -10,5 +10,12 @@ urlpatterns = [
     path("<uuid:tenant_id>/check/now/", check.check_now, name="check_now"),
     path("<uuid:tenant_id>/access/", check.access, name="access"),
     path("consent/", check.consent, name="consent"),
+    path("policies/", policies.policies, name="policies"),
+    path("policies/<uuid:policy_id>/", policies.policy, name="policy"),
+    path("policies/<uuid:policy_id>/remove/", policies.remove, name="remove_policy"),
+    path("policies/of-all/", policies.set_everywhere, name="set_policy_of_all"),
+    path("policies/of-group/<uuid:group_id>/", policies.set_of_group, name="set_policy_of_group"),
+    path("policies/of-tenant/<uuid:tenant_id>/", policies.set_of_tenant, name="set_policy_of_tenant"),
+    path("policies/of-account/<uuid:account_id>/", policies.set_of_account, name="set_policy_of_account"),
     path("runs/", include("tenants.run_urls")),
 ]

@@ -28,6 +28,7 @@ MANAGING = {
     "offboard",
     "waive",
     "rotate",
+    "set_policies",
     "see_people",
     "see_runs",
     "see_ledger",

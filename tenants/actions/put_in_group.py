@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from msp.errors import NotPermitted
 from msp.ledger.record import record
-from tenants.models import Reach, Tenant, TenantGroup
+from tenants.actions.plan_next_change import plan_next_changes
+from tenants.models import Reach, Secret, Tenant, TenantGroup
 
 if TYPE_CHECKING:
     from technicians.models import Technician
@@ -38,6 +39,10 @@ def put_in_group(name: str, tenants: Iterable[Tenant], *, by: Technician) -> int
             group=group.pk,
             name=name,
         )
+    if group.password_policies.exists():
+        # Another policy may be the nearest one of these tenants now.
+        secrets = Secret.objects.filter(account__tenant__in=missing).select_related("account__tenant")
+        plan_next_changes(list(secrets))
     return len(missing)
 
 

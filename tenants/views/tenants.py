@@ -18,7 +18,10 @@ from django.views.decorators.vary import vary_on_headers
 from msp.access.rights import needs, reader
 from msp.outside import outside
 from tenants.actions.observe_tenant import observe_tenant
+from tenants.actions.set_policy import may_set
 from tenants.models import SharedAccount, Tenant, TenantGroup
+from tenants.password_plans import Place
+from tenants.policy_pages import policy_of_tenant
 from tenants.queries import SHOW, accounts_with_counts, runs_on, tenant_rows, tenants_like
 
 TENANTS_PER_PAGE = 50
@@ -62,6 +65,8 @@ def tenant(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
         "runs": runs_on(request.user, tenant=found) if person.may("see_runs") else [],
         "may_observe": person.may("observe"),
         "may_import": person.may("import"),
+        "policy": policy_of_tenant(found),
+        "may_set_policy": may_set(person, Place(tenant=found)),
     }
     return render(request, "tenants/tenant.html", context)
 

@@ -17,8 +17,18 @@ from tenants.actions import rotate_password as rotating
 from tenants.actions.change_due_passwords import change_due_passwords
 from tenants.actions.demand_change import demand_change
 from tenants.actions.plan_next_change import plan_next_changes
+from tenants.actions.put_in_group import put_in_group
 from tenants.actions.rotate import rotate
-from tenants.models import ChangeDemand, Finding, PasswordPolicy, Run, Secret, SecretVersion, SharedAccount
+from tenants.models import (
+    ChangeDemand,
+    Finding,
+    PasswordPolicy,
+    Run,
+    Secret,
+    SecretVersion,
+    SharedAccount,
+    TenantGroup,
+)
 from tenants.plans import RunState, StepKind, StepState
 from tests.support.world import World
 
@@ -221,3 +231,9 @@ class WhenThePolicySaysWhatAPasswordLooksLike(Scene):
         )
         self.world.work(rotate([self.account], by=self.world.owner, reason="again"))
         assert {"contoso", "admin0"} <= seen[0]
+
+    def test_a_tenant_that_is_put_into_a_group_gets_the_groups_next_change(self):
+        group = TenantGroup.objects.create(reseller=self.world.reseller, name="North")
+        PasswordPolicy.objects.create(reseller=self.world.reseller, group=group, rotate_every_days=30)
+        put_in_group("North", [self.contoso], by=self.world.owner)
+        assert self.next_change(self.account)[1] == "schedule"
