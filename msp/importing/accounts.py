@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from msp.importing.known_passwords import KnownPasswords
 from msp.importing.lookup import Accounts, Tenants, guid, quoted
-from msp.importing.preview import Kind, Plan
+from msp.importing.oddities import oddities
+from msp.importing.preview import Kind, Plan, by_columns
 from msp.importing.sheet import Column, Line, Sheet
 from tenants.actions.add_accounts import NewAccount, add_accounts
 from tenants.actions.change_account import change_account
 from tenants.actions.store_password import store_password
-from tenants.models import SecretVersion, SharedAccount, Tenant
+from tenants.models import SharedAccount, Tenant
 
 if TYPE_CHECKING:
     from msp.outside import Outside
@@ -23,11 +25,8 @@ if TYPE_CHECKING:
 
 YES = frozenset({"yes", "y", "true", "1", "x"})
 NO = frozenset({"no", "n", "false", "0", ""})
-SPREADSHEET_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?E[+-]?\d+", re.IGNORECASE)
 USER_NAME = re.compile(r"[^\s@]+@[^\s@]+")
-LONGEST_PASSWORD = 256
-"""Entra ID takes 8 to 256 characters (entra-docs concept-sspr-policy)."""
-SOURCE = "import"
+SOURCE = "imported"
 
 COLUMNS = (
     Column("tenant", gettext_lazy("Tenant id or default domain"), required=True, also=("tenant id",)),
@@ -48,7 +47,7 @@ class Importer:
         self.plan = Plan()
         self.tenants = Tenants(by).of_lines(sheet.lines, self.plan)
         self.accounts = Accounts(by, self.tenants.values())
-        self.passwords = _versions_of(self.accounts.all())
+        self.passwords = KnownPasswords(self.accounts.all(), outside)
         self.new: list[NewAccount] = []
         self.seen: dict[tuple[Any, str], int] = {}
 
@@ -126,22 +125,7 @@ class Importer:
             )
 
     def _look_at_password(self, line: Line) -> None:
-        password = line.exact("password")
-        warnings = []
-        if password != password.strip():
-            warnings.append(_("The password begins or ends with a blank; it is taken with it."))
-        if SPREADSHEET_NUMBER.fullmatch(password):
-            warnings.append(_("The password looks like a number that a spreadsheet rewrote; compare it."))
-        if len(password) > LONGEST_PASSWORD:
-            warnings.append(_("The password is longer than Entra ID allows."))
-        if self.sheet.guessed and not password.isascii():
-            warnings.append(
-                _(
-                    "The file is not Unicode, and the password has letters beyond ASCII: they may have been read "
-                    "wrongly."
-                )
-            )
-        for message in warnings:
+        for message in oddities(line.exact("password"), guessed=self.sheet.guessed):
             self.plan.warn(line.number, "password", message)
 
     def _add(self, line: Line, tenant: Tenant, facts: dict[str, Any]) -> None:
@@ -155,15 +139,14 @@ class Importer:
     def _compare(self, line: Line, account: SharedAccount, facts: dict[str, Any]) -> None:
         changes = {key: value for key, value in facts.items() if _differs(key, getattr(account, key), value)}
         password = line.exact("password")
-        versions = self.passwords.get(account.pk, [])
-        if password and any(v.status != SecretVersion.Status.CURRENT for v in versions):
+        if password and self.passwords.changing(account):
             self.plan.error(
                 line.number,
                 "password",
                 _("The password of this account is being changed right now. Wait for that run, then import again."),
             )
             return
-        other = bool(password) and not any(self._opens_to(version, password) for version in versions)
+        other = bool(password) and not self.passwords.is_in_force(account, password)
         what = f"{account} ({account.tenant})"
         words = [*changes, *([_("password")] if other else [])]
         if words:
@@ -172,9 +155,6 @@ class Importer:
             )
         else:
             self.plan.same(line.number, what)
-
-    def _opens_to(self, version: SecretVersion, password: str) -> bool:
-        return self.outside.vault.open(bytes(version.sealed), version.place) == password.encode()
 
     def _change(self, account: SharedAccount, changes: dict[str, Any], password: str) -> None:
         if changes:
@@ -187,17 +167,6 @@ def plan(sheet: Sheet, *, by: Technician, outside: Outside) -> Plan:
     return Importer(sheet, by=by, outside=outside).planned()
 
 
-def _versions_of(accounts: list[SharedAccount]) -> dict[Any, list[SecretVersion]]:
-    """The versions in force or under way, by account."""
-    by_id = {account.pk: account for account in accounts}
-    found: dict[Any, list[SecretVersion]] = {}
-    versions = SecretVersion.objects.exclude(status=SecretVersion.Status.RETIRED)
-    for version in versions.filter(secret__account__in=list(by_id)).select_related("secret"):
-        version.secret.account = by_id[version.secret.account_id]
-        found.setdefault(version.secret.account_id, []).append(version)
-    return found
-
-
 def _differs(field: str, was: Any, now: Any) -> bool:
     return bool(was.lower() != now if field == "object_id" else was != now)
 
@@ -207,5 +176,5 @@ ACCOUNTS = Kind(
     gettext_lazy("Shared accounts and passwords"),
     gettext_lazy("One row for each account that several technicians use. An empty cell leaves what is here."),
     COLUMNS,
-    plan,
+    by_columns(COLUMNS, plan),
 )

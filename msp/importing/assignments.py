@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from msp.importing.lookup import Accounts, People, Tenants, quoted
-from msp.importing.preview import Kind, Plan
+from msp.importing.preview import Kind, Plan, by_columns
 from msp.importing.sheet import Column, Line, Sheet
 from technicians.actions.assign import assign
 from technicians.models import Assignment, Technician
@@ -160,5 +160,5 @@ ASSIGNMENTS = Kind(
     gettext_lazy("Assignments"),
     gettext_lazy("One row for each technician on each shared account. An import grants; it never ends anything."),
     COLUMNS,
-    plan,
+    by_columns(COLUMNS, plan),
 )

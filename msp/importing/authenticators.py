@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from msp.importing.lookup import Accounts, People, Tenants, quoted
-from msp.importing.preview import Kind, Plan
+from msp.importing.preview import Kind, Plan, by_columns
 from msp.importing.reader import fold
 from msp.importing.sheet import Column, Line, Sheet
 from technicians.actions.bind_authenticator import bind_authenticator
@@ -145,5 +145,5 @@ AUTHENTICATORS = Kind(
     gettext_lazy("Authenticators and their owners"),
     gettext_lazy("One row for each method that was observed on an account: whose it is."),
     COLUMNS,
-    plan,
+    by_columns(COLUMNS, plan),
 )

@@ -13,10 +13,11 @@ from msp.errors import BadInput, NotPermitted
 from msp.importing.accounts import ACCOUNTS
 from msp.importing.assignments import ASSIGNMENTS
 from msp.importing.authenticators import AUTHENTICATORS
+from msp.importing.choices import NONE, Choices
 from msp.importing.groups import GROUPS
 from msp.importing.partner_center import PARTNER_CENTER
+from msp.importing.passwords import PASSWORDS
 from msp.importing.preview import Kind, Outcome, Plan, Preview, nothing_to_do, rows_of
-from msp.importing.reader import read
 from msp.importing.sheet import Trouble
 from msp.importing.technicians import TECHNICIANS
 from msp.ledger.record import record
@@ -27,36 +28,46 @@ if TYPE_CHECKING:
     from technicians.models import Technician
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (PARTNER_CENTER, ACCOUNTS, GROUPS, TECHNICIANS, ASSIGNMENTS, AUTHENTICATORS)
+    kind.name: kind for kind in (PARTNER_CENTER, ACCOUNTS, PASSWORDS, GROUPS, TECHNICIANS, ASSIGNMENTS, AUTHENTICATORS)
 }
 """In the order in which an empty installation needs them."""
 
 
-def preview_import(kind: str, data: bytes, *, by: Technician, outside: Outside) -> Preview:
-    """What `apply_import` would do now; changes nothing. Raises NotPermitted, BadInput (the whole file is unusable)."""
+def preview_import(kind: str, data: bytes, *, by: Technician, outside: Outside, choices: Choices = NONE) -> Preview:
+    """What `apply_import` would do now; changes nothing.
+
+    Raises NotPermitted, BadInput (the whole file is unusable; AskForColumns when a person can help), KeyTrouble.
+    """
     if kind not in KINDS:
         raise BadInput(
             _("%(kind)s is no kind of file; kinds are: %(kinds)s.") % {"kind": kind, "kinds": ", ".join(KINDS)}
         )
     if not by.may("import"):
         raise NotPermitted(_("Your role may not import; nothing was changed."))
-    sheet = read(data, KINDS[kind].columns)
-    plan = KINDS[kind].plan(sheet, by=by, outside=outside)
+    sheet, plan = KINDS[kind].look(data, by=by, outside=outside, choices=choices)
     plan.errors = sorted([*sheet.broken, *plan.errors])
     plan.warnings.sort()
     return Preview(kind, hashlib.sha256(data).hexdigest(), sheet.encoding, sheet.guessed, sheet.ignored, plan)
 
 
-def apply_import(kind: str, data: bytes, *, by: Technician, outside: Outside, partial: bool = False) -> Outcome:
+def apply_import(
+    kind: str,
+    data: bytes,
+    *,
+    by: Technician,
+    outside: Outside,
+    partial: bool = False,
+    choices: Choices = NONE,
+) -> Outcome:
     """Everything, or nothing when a row has an error. With `partial`, rows with errors are left out and listed.
 
     The file is compared once more inside the transaction. The same file again changes nothing.
-    Raises NotPermitted, BadInput (the whole file is unusable), LedgerClosed; then nothing was changed.
+    Raises NotPermitted, BadInput (the whole file is unusable), KeyTrouble, LedgerClosed; then nothing was changed.
     """
     with transaction.atomic():
         # One import of a reseller at a time; other work goes on, because nobody else needs this lock.
         Reseller.objects.select_for_update(no_key=True).get(pk=by.reseller_id)
-        preview = preview_import(kind, data, by=by, outside=outside)
+        preview = preview_import(kind, data, by=by, outside=outside, choices=choices)
         left_out = list(preview.plan.errors)
         if partial or not left_out:
             left_out += _carry_out(preview.plan)

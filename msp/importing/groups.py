@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from msp.importing.lookup import Tenants
-from msp.importing.preview import Kind, Plan
+from msp.importing.preview import Kind, Plan, by_columns
 from msp.importing.sheet import Column, Sheet
 from tenants.actions.put_in_group import put_in_group, require_group_rights
 from tenants.models import Tenant, TenantGroup
@@ -63,5 +63,5 @@ GROUPS = Kind(
         "see only the tenants in them."
     ),
     COLUMNS,
-    plan,
+    by_columns(COLUMNS, plan),
 )

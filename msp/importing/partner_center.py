@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from msp.importing.lookup import guid, quoted
-from msp.importing.preview import Kind, Plan
+from msp.importing.preview import Kind, Plan, by_columns
 from msp.importing.sheet import Column, Line, Sheet
 from tenants.actions.add_customers import NewCustomer, add_customers, require_customer_rights
 from tenants.actions.change_customer import change_customer
@@ -155,5 +155,5 @@ PARTNER_CENTER = Kind(
     gettext_lazy("Customers from Partner Center"),
     gettext_lazy("The export of the customer list: one row for each customer's tenant."),
     COLUMNS,
-    plan,
+    by_columns(COLUMNS, plan),
 )

@@ -10,6 +10,8 @@ from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from msp.importing.choices import Choices
+from msp.importing.reader import read
 from msp.importing.sheet import Column, Sheet, Trouble
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ class Effect(TextChoices):
     ADD = "add", _("Add")
     CHANGE = "change", _("Change")
     SAME = "same", _("Unchanged")
+    SKIP = "skip", _("Passed over")
+
+
+NO_CHANGE = (Effect.SAME, Effect.SKIP)
 
 
 def nothing_to_do() -> None:
@@ -38,11 +44,34 @@ class Planned:
     act: Callable[[], object] = field(default=nothing_to_do, repr=False, compare=False)
 
 
+@dataclass(frozen=True)
+class Question:
+    """A row that waits for a person: which account is meant, or which of several rows counts.
+
+    `account` is what is chosen so far, as a person reads it. The row is among the errors, too, until it is answered.
+    """
+
+    line: int
+    what: str
+    places: str
+    account: str = ""
+    which_counts: bool = False
+
+
+@dataclass(frozen=True)
+class SeedFound:
+    """An account whose seed was in the file."""
+
+    account_id: str
+    account: str
+
+
 @dataclass
 class Plan:
     """Every row of a file: what it would do, or why it cannot.
 
-    `notes` concern the file as a whole. `first` is carried out before the rows: what many of them need.
+    `notes` concern the file as a whole. `first` is carried out before the rows: what many of them need. `is_table` is
+    false for a list of entries, which has no columns that a person could choose.
     """
 
     rows: list[Planned] = field(default_factory=list)
@@ -50,6 +79,9 @@ class Plan:
     warnings: list[Trouble] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     first: list[Callable[[], object]] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
+    seeds: list[SeedFound] = field(default_factory=list)
+    is_table: bool = True
 
     def error(self, line: int, column: str, message: str) -> None:
         self.errors.append(Trouble(line, column, message))
@@ -63,6 +95,9 @@ class Plan:
     def same(self, line: int, what: str, detail: str = "") -> None:
         self.rows.append(Planned(line, Effect.SAME, what, detail))
 
+    def skip(self, line: int, what: str, reason: str) -> None:
+        self.rows.append(Planned(line, Effect.SKIP, what, reason))
+
     def warn(self, line: int, column: str, message: str) -> None:
         self.warnings.append(Trouble(line, column, message))
 
@@ -73,15 +108,32 @@ class Planner(Protocol):
     def __call__(self, sheet: Sheet, *, by: Technician, outside: Outside) -> Plan: ...
 
 
+class Look(Protocol):
+    """Reads a file and plans it. Raises BadInput when the file as a whole cannot be used."""
+
+    def __call__(self, data: bytes, *, by: Technician, outside: Outside, choices: Choices) -> tuple[Sheet, Plan]: ...
+
+
 @dataclass(frozen=True)
 class Kind:
-    """One kind of file: its columns, and how its rows are planned."""
+    """One kind of file: its columns, and how it is looked at. `of_products`: other products write such files."""
 
     name: str
     title: str | Promise
     about: str | Promise
     columns: Sequence[Column]
-    plan: Planner
+    look: Look
+    of_products: bool = False
+
+
+def by_columns(columns: Sequence[Column], plan: Planner) -> Look:
+    """For a table whose columns are ours."""
+
+    def look(data: bytes, *, by: Technician, outside: Outside, choices: Choices) -> tuple[Sheet, Plan]:
+        sheet = read(data, columns)
+        return sheet, plan(sheet, by=by, outside=outside)
+
+    return look
 
 
 @dataclass(frozen=True)
@@ -106,7 +158,7 @@ class Preview:
 
     @property
     def changes_anything(self) -> bool:
-        return any(row.effect != Effect.SAME for row in self.plan.rows)
+        return any(row.effect not in NO_CHANGE for row in self.plan.rows)
 
 
 @dataclass(frozen=True)
@@ -135,6 +187,11 @@ def as_facts(preview: Preview) -> dict[str, Any]:
         "rows": [
             {"line": r.line, "effect": str(r.effect), "what": r.what, "detail": r.detail} for r in preview.plan.rows
         ],
+        "questions": [
+            {"line": q.line, "what": q.what, "account": q.account, "which_counts": q.which_counts}
+            for q in preview.plan.questions
+        ],
+        "shared_seeds": [seed.account for seed in preview.plan.seeds],
         "errors": troubles(preview.plan.errors),
         "warnings": troubles(preview.plan.warnings),
     }

@@ -12,11 +12,12 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from msp.errors import BadInput
-from msp.importing.sheet import Column, Line, Sheet, Trouble
+from msp.importing.sheet import Column, Line, Sheet, Table, Trouble
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_ROWS = 50_000
@@ -31,29 +32,57 @@ ZIP_START = b"PK\x03\x04"
 def read(data: bytes, columns: Sequence[Column]) -> Sheet:
     """Raises BadInput when the file as a whole cannot be used; a row that cannot be read becomes a Trouble."""
     text, encoding, guessed = decode(data)
-    line = 1
-    named = SEPARATOR_LINE.match(text)
-    if named:
-        text, line = text[named.end() :], 2
-        if named[1] not in DELIMITERS:
-            raise BadInput(_("Line 1 names a separator that is none of: comma, semicolon, tab, bar."))
-    delimiter = named[1] if named else delimiter_of(text)
-    rows = _rows(text, delimiter, line)
-    header_at, header = next(((at, row) for at, row in rows if isinstance(row, list)), (line, []))
+    table = read_table(text)
+    header_at, header = table.rows[0] if table.rows else (1, [])
     places, ignored = _places(header, header_at, columns)
     lines: list[Line] = []
+    broken = list(table.broken)
+    for at, row in table.rows[1:]:
+        trouble = trouble_of_length(at, row, header)
+        if trouble:
+            broken.append(trouble)
+        else:
+            lines.append(Line(at, {name: row[place] for name, place in places.items()}))
+    return Sheet(lines, broken, ignored, encoding, guessed, table.delimiter)
+
+
+def read_table(text: str, *, delimiter: str = "", backslash: bool = False, headed: bool = True) -> Table:
+    """The rows, the header among them, each with the line it begins on.
+
+    Without a `delimiter` the header row decides. With `backslash` a quote inside quotes has a backslash before it and
+    is not doubled. Without `headed` the first row may be data, which no message may quote.
+    Raises BadInput when there are too many rows or columns.
+    """
+    text, line, delimiter = _begun(text, delimiter)
+    rows: list[tuple[int, list[str]]] = []
     broken: list[Trouble] = []
-    for at, row in rows:
-        if len(lines) + len(broken) >= MAX_ROWS:
+    for at, row in _rows(text, delimiter, line, backslash=backslash):
+        if len(rows) + len(broken) > MAX_ROWS:
             raise BadInput(
                 _("The file has more than %(rows)d rows; split it. Nothing was imported.") % {"rows": MAX_ROWS}
             )
-        trouble = _trouble(at, row, header)
+        trouble = _trouble(at, row, rows[0][1] if headed and rows else [])
         if trouble:
             broken.append(trouble)
         elif isinstance(row, list):
-            lines.append(Line(at, {name: row[place] for name, place in places.items()}))
-    return Sheet(lines, broken, ignored, encoding, guessed, delimiter)
+            rows.append((at, row))
+    return Table(rows, broken, delimiter)
+
+
+def first_row(text: str) -> list[str]:
+    """The first row that can be read: the header, where there is one."""
+    text, line, delimiter = _begun(text, "")
+    return next((row for _at, row in _rows(text, delimiter, line, backslash=False) if isinstance(row, list)), [])
+
+
+def _begun(text: str, delimiter: str) -> tuple[str, int, str]:
+    """The text after a line that names the separator, the number of its first line, and the separator."""
+    named = SEPARATOR_LINE.match(text)
+    if not named:
+        return text, 1, delimiter or delimiter_of(text)
+    if named[1] not in DELIMITERS:
+        raise BadInput(_("Line 1 names a separator that is none of: comma, semicolon, tab, bar."))
+    return text[named.end() :], 2, named[1]
 
 
 def decode(data: bytes) -> tuple[str, str, bool]:
@@ -103,10 +132,11 @@ def fold(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name.strip().casefold())
 
 
-def _rows(text: str, delimiter: str, line: int) -> Iterator[tuple[int, list[str] | csv.Error]]:
+def _rows(text: str, delimiter: str, line: int, *, backslash: bool) -> Iterator[tuple[int, list[str] | csv.Error]]:
     """Each row that says anything, with the line it begins on; a row that breaks the quoting comes as its error."""
     # newline="" keeps line breaks inside quotes as they are.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    escaping: dict[str, Any] = {"escapechar": "\\", "doublequote": False} if backslash else {}
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **escaping)
     before = 0
     while True:
         try:
@@ -123,8 +153,6 @@ def _rows(text: str, delimiter: str, line: int) -> Iterator[tuple[int, list[str]
 
 def _places(header: list[str], at: int, columns: Sequence[Column]) -> tuple[dict[str, int], list[str]]:
     """Where each column of ours stands, and the headers nobody asked for. Raises BadInput."""
-    if len(header) > MAX_COLUMNS:
-        raise BadInput(_("The file has more than %(count)d columns. Nothing was imported.") % {"count": MAX_COLUMNS})
     known = {fold(spelling): column.name for column in columns for spelling in (column.name, *column.also)}
     places: dict[str, int] = {}
     ignored: list[str] = []
@@ -158,15 +186,24 @@ def _places(header: list[str], at: int, columns: Sequence[Column]) -> tuple[dict
 
 def _trouble(at: int, row: list[str] | csv.Error, header: list[str]) -> Trouble | None:
     if isinstance(row, csv.Error):
-        return Trouble(at, "", _("The quotes of this row do not match, so it cannot be read."))
-    if len(row) != len(header):
-        return Trouble(
-            at,
-            "",
-            _("This row has %(found)d cells where the header has %(wanted)d.")
-            % {"found": len(row), "wanted": len(header)},
+        return Trouble(at, "", _("The quotes of this row do not match, or a cell is too long, so it cannot be read."))
+    if len(row) > MAX_COLUMNS:
+        raise BadInput(
+            _("Line %(line)d has more than %(count)d columns. Nothing was imported.")
+            % {"line": at, "count": MAX_COLUMNS}
         )
-    for name, cell in zip(header, row, strict=True):
+    for place, cell in enumerate(row):
         if len(cell) > MAX_CELL:
-            return Trouble(at, name.strip(), _("This cell has more than %(most)d characters.") % {"most": MAX_CELL})
+            name = header[place].strip() if place < len(header) else ""
+            return Trouble(at, name, _("This cell has more than %(most)d characters.") % {"most": MAX_CELL})
     return None
+
+
+def trouble_of_length(at: int, row: list[str], header: list[str]) -> Trouble | None:
+    if len(row) == len(header):
+        return None
+    return Trouble(
+        at,
+        "",
+        _("This row has %(found)d cells where the header has %(wanted)d.") % {"found": len(row), "wanted": len(header)},
+    )

@@ -42,6 +42,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Rows as they stand in a file, each with its line number, before anybody says what their cells mean."""
+
+    rows: list[tuple[int, list[str]]] = field(repr=False)
+    broken: list[Trouble]
+    delimiter: str
+
+
+@dataclass(frozen=True)
 class Sheet:
     """A readable file. `broken` are the rows that cannot be read as rows, `ignored` the headers that mean nothing here.
 

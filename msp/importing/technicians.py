@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from msp.errors import NotPermitted
 from msp.importing.lookup import People, quoted
-from msp.importing.preview import Kind, Plan
+from msp.importing.preview import Kind, Plan, by_columns
 from msp.importing.sheet import Column, Line, Sheet
 from technicians.actions.add_groups import add_groups
 from technicians.actions.change_technician import POWERFUL, change_technician
@@ -179,5 +179,5 @@ TECHNICIANS = Kind(
     gettext_lazy("Technicians and other people"),
     gettext_lazy("One row for each person who signs in here. Nobody gets a password or a message by an import."),
     COLUMNS,
-    plan,
+    by_columns(COLUMNS, plan),
 )

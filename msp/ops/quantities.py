@@ -37,6 +37,14 @@ def passwords_change(count: int) -> str:
     return ngettext("%(count)d password changes", "%(count)d passwords change", count) % {"count": count}
 
 
+def stored_passwords(count: int) -> str:
+    return ngettext("%(count)d stored password", "%(count)d stored passwords", count) % {"count": count}
+
+
+def data_keys(count: int) -> str:
+    return ngettext("%(count)d data key", "%(count)d data keys", count) % {"count": count}
+
+
 def people_stay(count: int) -> str:
     return ngettext("%(count)d person stays", "%(count)d people stay", count) % {"count": count}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,15 +19,35 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def keep_upload(data: bytes, *, kind: str, file_name: str, by: Technician, outside: Outside) -> ImportUpload:
+def keep_upload(
+    data: bytes,
+    *,
+    kind: str,
+    file_name: str,
+    by: Technician,
+    outside: Outside,
+    choices: Mapping[str, Any] | None = None,
+) -> ImportUpload:
     """Everybody's uploads that are over go at the same time. Raises NotPermitted, KeyTrouble."""
     if not by.may("import"):
         raise NotPermitted(_("Your role may not import; nothing was kept."))
     forget_uploads()
-    upload = ImportUpload(reseller_id=by.reseller_id, person=by, kind=kind, file_name=file_name[:255])
+    upload = ImportUpload(
+        reseller_id=by.reseller_id, person=by, kind=kind, file_name=file_name[:255], choices=dict(choices or {})
+    )
     upload.sealed = outside.vault.seal(data, upload.place)
     upload.save()
     return upload
+
+
+@transaction.atomic
+def keep_choices(upload_id: UUID, choices: Mapping[str, Any], *, by: Technician) -> None:
+    """What the person decided about the file. Raises BadInput when it is over, imported, or not this person's."""
+    upload = claim_upload(upload_id, by=by)
+    if upload.applied_at is not None:
+        raise BadInput(_("This file is imported already; nothing was changed."))
+    upload.choices = dict(choices)
+    upload.save(update_fields=["choices"])
 
 
 def forget_uploads() -> int:

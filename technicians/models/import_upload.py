@@ -34,6 +34,7 @@ class ImportUploadQuerySet(Walled):
 class ImportUpload(Row):
     """A file between its preview and its import, sealed, for one person and a quarter of an hour.
 
+    `choices` are what the person decided about the file, such as which column is which; no value of the file is there.
     Once it is imported the file is gone, and `result` says what came of it (counts, and rows that were left out).
     """
 
@@ -41,6 +42,7 @@ class ImportUpload(Row):
     person = models.ForeignKey(Technician, on_delete=models.CASCADE, related_name="uploads")
     kind = models.CharField(max_length=30)
     file_name = models.CharField(max_length=255, blank=True)
+    choices = models.JSONField(default=dict, blank=True, db_default={})
     sealed = models.BinaryField()
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(default=at_the_latest)

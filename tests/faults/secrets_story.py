@@ -238,7 +238,7 @@ class Story:
 
     def versions_are_planted(self) -> int:
         """Every password that the vault holds by now, the new ones too."""
-        versions = SecretVersion.objects.select_related("secret__account").exclude(source="import")
+        versions = SecretVersion.objects.select_related("secret__account").exclude(source="imported")
         for version in versions:
             value = self.world.outside.vault.open(bytes(version.sealed), version.place)
             self.scan.plant(f"new password of {version.secret.account}, {version}", value)

@@ -20,8 +20,10 @@ from technicians.actions.enrol import begin_enrolment
 from technicians.actions.hand_over import make_link
 from technicians.actions.keep_upload import keep_upload
 from technicians.models import Role, Technician
+from tenants.actions.set_policy import set_policy
 from tenants.check_facts import CheckItem, CheckState, worst_of
 from tenants.models import SharedAccount, Step, Tenant, TenantCheck, TenantGroup
+from tenants.password_plans import Place, Rules
 from tenants.plans import StepState
 from tests.support.source import Address
 from tests.support.world import World, found_reseller
@@ -65,8 +67,7 @@ def make_side(world: World, here: str, hidden: str) -> Side:
     tess = world.technician(f"Tess-{here}")
     seen = make_corner(world, here, enrols=tess)
     unseen = make_corner(world, hidden, enrols=world.technician(f"Hugo-{hidden}"))
-    group = TenantGroup.objects.create(reseller=world.reseller, name=f"Group {here}")
-    group.tenants.add(seen.tenant)
+    group = TenantGroup.objects.get(pk=seen.objects["group_id"])
     people = {
         "owner": world.owner,
         "manager": world.technician(f"Mo-{here}", Role.MANAGER),
@@ -103,9 +104,13 @@ def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
     step.advance(StepState.SENDING)
     step.advance(StepState.REFUSED, problem=f"{word} says no.")
     keep_a_check(world, tenant, account)
+    group = TenantGroup.objects.create(reseller=world.reseller, name=f"Group {word}")
+    group.tenants.add(tenant)
     return Corner(word, tenant, account, {
         "tenant_id": tenant.pk,
         "account_id": account.pk,
+        "group_id": group.pk,
+        "policy_id": set_policy(Place(tenant=tenant), Rules(forbidden_parts=(word,)), by=world.owner).pk,
         "run_id": run.pk,
         "target_id": step.target_id,
         "step_id": step.pk,
@@ -137,8 +142,8 @@ def keep_a_check(world: World, tenant: Tenant, account: SharedAccount) -> Tenant
 def make_upload(world: World, tenant: Tenant, *, by: Technician) -> Any:
     """A file that was chosen and looked at, and is not imported yet."""
     domain = tenant.default_domain
-    table = f"tenant,user_principal_name\n{domain},new@{domain}\n".encode()
-    return keep_upload(table, kind="accounts", file_name=f"{domain}.csv", by=by, outside=world.outside).pk
+    table = f"url,username,password,extra,name,grouping,fav\n,admin@{domain},Start-1,,{domain},,0\n".encode()
+    return keep_upload(table, kind="passwords", file_name=f"{domain}.csv", by=by, outside=world.outside).pk
 
 
 def another_reseller(world: World, name: str, owner_email: str) -> World:

@@ -265,7 +265,7 @@ class WhenSomebodyElseIsFaster(Desk):
         account = self.world.account(tenant)
         text = ACCOUNTS + f"{tenant.default_domain},{account.user_principal_name},,,,,New-1\n"
         assert self.preview("accounts", text).counts["change"] == 1
-        store_password(account, "New-1", by=self.owner, outside=self.world.outside, source="import")
+        store_password(account, "New-1", by=self.owner, outside=self.world.outside, source="imported")
         assert counts(self.load("accounts", text)) == (0, 0, 1, 0)
 
 
@@ -277,4 +277,4 @@ class IfSomebodyMayNotImport(Desk):
 
     def test_a_kind_that_does_not_exist_is_said(self):
         with pytest.raises(BadInput, match="partner-center"):
-            self.preview("passwords", ACCOUNTS)
+            self.preview("colours", ACCOUNTS)

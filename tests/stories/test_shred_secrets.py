@@ -141,7 +141,7 @@ class WhoMayShredSecrets(Office):
 class WhenTheOperatorAsksForIt(Office):
     def test_it_is_first_said_what_would_go_and_nothing_goes(self):
         said = self.run("--tenant", "contoso.example")
-        assert "1 stored passwords of 1 accounts" in said
+        assert "1 stored password of 1 account," in said
         assert "Nothing was destroyed" in said
         assert self.reveal(self.contoso) == "contoso-Pass-1!"
 

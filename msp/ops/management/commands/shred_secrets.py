@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
 from msp.errors import LatchkeyError
+from msp.ops import quantities
 from msp.ops.people import acting_owner
 from msp.outside import outside
 from technicians.models import Technician
@@ -31,11 +32,12 @@ class Command(BaseCommand):
         by = acting_owner(acting, "nothing was destroyed")
         found = _tenant_named(tenant, by)
         versions = SecretVersion.objects.filter(secret__account__tenant=found)
-        passwords, accounts = versions.count(), versions.values("secret").distinct().count()
+        passwords = quantities.stored_passwords(versions.count())
+        accounts = quantities.accounts(versions.values("secret").distinct().count())
         if not yes:
             self.stdout.write(
-                f"{found} ({found.customer}): {passwords} stored passwords of {accounts} accounts would never open "
-                "again, also those in force. Nothing was destroyed. Add --yes to do it; there is no way back."
+                f"{found} ({found.customer}): what would never open again: {passwords} of {accounts}, "
+                "also those in force. Nothing was destroyed. Add --yes to do it; there is no way back."
             )
             return
         try:
@@ -43,8 +45,8 @@ class Command(BaseCommand):
         except LatchkeyError as wrong:
             raise CommandError(str(wrong)) from wrong
         self.stdout.write(
-            f"{found}: {keys} data keys were destroyed; {passwords} stored passwords of {accounts} accounts do not "
-            "open any more. Backups made before still hold them until the root key of that time is gone, too: see "
+            f"{found}: destroyed: {quantities.data_keys(keys)}, and with them {passwords} of {accounts}. "
+            "Backups made before still hold them until the root key of that time is gone, too: see "
             "docs/key-rotation.md."
         )
 
