@@ -41,6 +41,10 @@ def stored_passwords(count: int) -> str:
     return ngettext("%(count)d stored password", "%(count)d stored passwords", count) % {"count": count}
 
 
+def passwords_in_it(count: int) -> str:
+    return ngettext("%(count)d password", "%(count)d passwords", count) % {"count": count}
+
+
 def data_keys(count: int) -> str:
     return ngettext("%(count)d data key", "%(count)d data keys", count) % {"count": count}
 

@@ -27,7 +27,7 @@ UNUSABLE = 422
 @require_safe
 @needs("see_reports")
 def index(request: HttpRequest) -> HttpResponse:
-    return render(request, "reports/index.html")
+    return render(request, "reports/index.html", {"may_export": reader(request).may("export_secrets")})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

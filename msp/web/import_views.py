@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from msp.access.forms import HouseForm
@@ -33,6 +34,7 @@ from msp.importing.uploads import (
     take_upload,
 )
 from msp.outside import outside
+from msp.vault.sealed_file import is_sealed_file, open_file
 from technicians.models import ImportUpload
 
 SHOWN = 200
@@ -62,6 +64,13 @@ class ImportForm(HouseForm):
         ),
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,.json,.zip,text/csv", "class": "form-control"}),
     )
+    passphrase = forms.CharField(
+        label=gettext_lazy("Passphrase"),
+        help_text=gettext_lazy("Only for an encrypted export of Latchkey."),
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
 
 
 class ColumnsForm(HouseForm):
@@ -86,15 +95,23 @@ class ColumnsForm(HouseForm):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("passphrase")
 @needs("import")
 def start(request: HttpRequest) -> HttpResponse:
     """Choose a kind and a file. A file that cannot be read at all stops here, with the reason."""
     form = ImportForm(request.POST or None, request.FILES or None, initial={"kind": request.GET.get("kind", "")})
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
+        data = file.read()
+        try:
+            if is_sealed_file(data):
+                data = open_file(data, form.cleaned_data["passphrase"])
+        except BadInput as wrong:
+            form.add_error("passphrase", str(wrong))
+            return _start_page(request, form, HTTPStatus.UNPROCESSABLE_ENTITY)
         try:
             upload = take_upload(
-                file.read(),
+                data,
                 kind=form.cleaned_data["kind"],
                 file_name=file.name,
                 by=reader(request),

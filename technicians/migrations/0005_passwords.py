@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='reveal',
             name='act',
-            field=models.CharField(choices=[('shown', 'Shown'), ('copied', 'Copied'), ('handed_over', 'Handed over by a link')], db_default='shown', default='shown', max_length=12),
+            field=models.CharField(choices=[('shown', 'Shown'), ('copied', 'Copied'), ('handed_over', 'Handed over by a link'), ('exported', 'Exported in a file')], db_default='shown', default='shown', max_length=12),
         ),
         migrations.AddField(
             model_name='reveal',

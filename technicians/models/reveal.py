@@ -25,6 +25,7 @@ class Reveal(Row):
         SHOWN = "shown", _("Shown")
         COPIED = "copied", _("Copied")
         HANDED_OVER = "handed_over", _("Handed over by a link")
+        EXPORTED = "exported", _("Exported in a file")
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="+")
     technician = models.ForeignKey(Technician, on_delete=models.PROTECT, related_name="reveals")

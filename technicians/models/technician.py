@@ -35,7 +35,7 @@ MANAGING = {
     "see_reports",
 }
 RIGHTS: dict[str, set[str]] = {
-    Role.OWNER: MANAGING | {"reveal", "see_accounts", "change_roles", "shred_secrets"},
+    Role.OWNER: MANAGING | {"reveal", "see_accounts", "change_roles", "shred_secrets", "export_secrets"},
     Role.MANAGER: MANAGING | {"reveal", "see_accounts"},
     Role.TECHNICIAN: {"reveal", "see_accounts"},
     Role.AUDITOR: {"see_accounts", "see_people", "see_runs", "see_ledger", "see_reports"},

@@ -15,6 +15,7 @@ from msp.importing.sources.export import Export
 from msp.importing.sources.keepass import KEEPASS, KEEPASSXC, PASSBOLT
 from msp.importing.sources.keeper import KEEPER_CSV, KEEPER_JSON
 from msp.importing.sources.lastpass import LASTPASS
+from msp.importing.sources.latchkey import LATCHKEY
 from msp.importing.sources.mapped import read_mapped, shown
 from msp.importing.sources.onepassword import ONEPASSWORD
 from msp.importing.sources.personal import DASHLANE, PROTON_PASS
@@ -46,7 +47,7 @@ SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
         BITWARDEN_CSV, BITWARDEN_JSON, ONEPASSWORD, KEEPASS, KEEPASSXC, KEEPER_CSV, KEEPER_JSON, LASTPASS, DASHLANE,
-        PROTON_PASS, PASSBOLT, IT_GLUE, HUDU, IT_PORTAL, PASSPORTAL, ITBOOST,
+        PROTON_PASS, PASSBOLT, IT_GLUE, HUDU, IT_PORTAL, PASSPORTAL, ITBOOST, LATCHKEY,
     )
 }  # fmt: skip
 
@@ -71,7 +72,7 @@ def recognised(export: Export) -> Source:
     if best:
         return source
     if export.is_json:
-        raise BadInput(_("This JSON file is none of Bitwarden or Keeper. Nothing was imported."))
+        raise BadInput(_("This JSON file is none of Bitwarden, Keeper or Latchkey. Nothing was imported."))
     doubles = shown(export).doubles
     if doubles:
         raise AskForColumns(

@@ -21,8 +21,10 @@ from msp.importing.sheet import Trouble
 from msp.importing.sources.export import Export
 from msp.importing.sources.known import SOURCES
 from msp.importing.sources.mapped import BY_NAME, columns_by_words
+from msp.ops.passphrase import ask_passphrase
 from msp.ops.people import acting_person
 from msp.outside import outside
+from msp.vault.sealed_file import is_sealed_file, open_file
 from technicians.models import Technician
 
 
@@ -36,6 +38,12 @@ class Command(BaseCommand):
         parser.add_argument("--partial", action="store_true", help="leave out the rows with errors")
         parser.add_argument("--as", dest="acting", metavar="EMAIL", help="who acts (else: the only owner)")
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        parser.add_argument(
+            "--passphrase-file",
+            type=Path,
+            metavar="FILE",
+            help="for an encrypted export of Latchkey; else it is asked for",
+        )
         of_passwords = parser.add_argument_group("passwords from another product")
         of_passwords.add_argument("--source", default="", help=f"who wrote the file: {', '.join([*SOURCES, MAPPED])}")
         of_passwords.add_argument(
@@ -63,6 +71,9 @@ class Command(BaseCommand):
         by = acting_person(acting)
         try:
             data = _bytes_of(file)
+            if is_sealed_file(data):
+                asked_in = options["passphrase_file"]
+                data = open_file(data, ask_passphrase(asked_in, twice=False, what_stands="nothing was imported"))
             choices = _choices(kind, data, options, by=by)
             if preview:
                 shown = preview_import(kind, data, by=by, outside=outside(), choices=choices)
