@@ -16,6 +16,7 @@ BASE_DIR = env.ROOT
 LATCHKEY_HOME = env.HOME
 
 DEBUG = False
+DEFAULT_EXCEPTION_REPORTER = "msp.web.crash.ReportWithoutValues"
 SECRET_KEY = env.web_secret()
 ALLOWED_HOSTS = env.names("LATCHKEY_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.names("LATCHKEY_ORIGINS", [])
@@ -173,6 +174,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tenants.tasks.sweep", "schedule": float(env.number("LATCHKEY_SWEEP_SECONDS", 5))},
     "change_due_passwords": {"task": "tenants.tasks.change_due_passwords", "schedule": 60.0},
     "look_for_ended_assignments": {"task": "technicians.tasks.look_for_ended_assignments", "schedule": 60.0},
+    "end_overdue_check_outs": {"task": "technicians.tasks.end_overdue_check_outs", "schedule": 60.0},
     "read_due_accounts": {"task": "tenants.tasks.read_due_accounts", "schedule": 60.0},
     "tidy": {"task": "technicians.tasks.tidy", "schedule": 15 * 60.0},
     "mail_notices": {"task": "technicians.tasks.mail_notices", "schedule": 60.0},

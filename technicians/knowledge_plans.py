@@ -54,7 +54,7 @@ class Version:
 class Sighting:
     """A version reached a person, once or several `times` in the same way: `at` is the first time, `reason` the last.
 
-    `how`: `shown`, `copied`, `handed_over`, `imported`, `entered`, `corrected`, or `opened` by a link.
+    `how`: `shown`, `copied`, `handed_over`, `exported`, `imported`, `entered`, `corrected`, or `opened` by a link.
     """
 
     person: Hashable

@@ -37,6 +37,7 @@ HOW = {
     "shown": _("shown"),
     "copied": _("copied"),
     "handed_over": _("handed over by a link"),
+    "exported": _("taken out in an encrypted file"),
     "opened": _("opened by a link"),
     "imported": _("imported"),
     "entered": _("entered"),

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from msp.access.actions import forget_links
 from msp.ops.people import address_of_pages
+from technicians.actions.check_out import end_overdue_check_outs as end_overdue
 from technicians.actions.ended_assignments import look_for_ended_assignments as look_for_ended
 from technicians.actions.hand_over import close_links
 from technicians.actions.keep_upload import forget_uploads
@@ -22,6 +23,11 @@ def tidy() -> None:
 @shared_task(name="technicians.tasks.look_for_ended_assignments")
 def look_for_ended_assignments() -> None:
     look_for_ended()
+
+
+@shared_task(name="technicians.tasks.end_overdue_check_outs")
+def end_overdue_check_outs() -> None:
+    end_overdue()
 
 
 @shared_task(name="technicians.tasks.mail_notices")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class HeldPhone:
 
     technician: int
     method_id: str
-    seed: str
+    seed: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class DemoAccount:
 
     account: SharedAccount
     tenant_id: str
-    password: str
+    password: str = field(repr=False)
     phones: tuple[HeldPhone, ...]
 
 

@@ -8,12 +8,16 @@ USER and GROUP the numbers to run as ("-" keeps the present ones).
 Linux does it by itself: PR_SET_PDEATHSIG survives execve(2), but is cleared when the user changes, and is
 sent when the *thread* that forked ends (prctl(2)); so the user changes first, and callers start from a
 thread that lives as long as they do. Elsewhere this process stays and watches.
+
+The command leaves no core file when it crashes: the memory of a worker has passwords in it. Limits survive
+execve(2). Where the system pipes cores to a program (core(5)), systemd-coredump obeys this limit, too.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 import time
@@ -50,6 +54,7 @@ def watch(parent: int, farewell: int, command: list[str]) -> int:
 
 def main(arguments: list[str]) -> int:
     parent, farewell = int(arguments[0]), int(arguments[1])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     become(arguments[2], arguments[3])
     command = arguments[4:]
     if not sys.platform.startswith("linux"):

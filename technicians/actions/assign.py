@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from msp.errors import BadInput, NotPermitted
 from msp.ledger.record import record
+from technicians.actions.check_out import end_check_outs_of
 from technicians.actions.ended_assignments import demand_changes_after
 from technicians.models import Assignment, Technician
 from tenants.models import SharedAccount
@@ -80,4 +81,5 @@ def end_assignment(assignment: Assignment, *, by: Technician) -> None:
             account_id=account.pk,
             technician_id=assignment.technician_id,
         )
+        end_check_outs_of(assignment.technician, by=by, account=account)
         demand_changes_after([assignment], by=by)

@@ -8,13 +8,17 @@ from django.utils.translation import gettext as _
 
 from msp.access.actions import end_sign_ins
 from msp.ledger.record import record
+from technicians.actions.check_out import end_check_outs_of
 from technicians.actions.hand_over import withdraw_links_of
 from technicians.models import Enrolment, Technician
 
 
 @transaction.atomic
 def end_access(technician: Technician, *, by: Technician) -> None:
-    """Sign-in, sessions, second factors, assignments, enrolments, waiting links. Call it in its cause's transaction."""
+    """Sign-in, sessions, second factors, assignments, check-outs, enrolments, waiting links.
+
+    Call it in the transaction of its cause.
+    """
     now = timezone.now()
     technician.set_unusable_password()
     technician.save(update_fields=["password"])
@@ -27,6 +31,7 @@ def end_access(technician: Technician, *, by: Technician) -> None:
     for enrolment in Enrolment.objects.open().filter(technician=technician):
         enrolment.advance(Enrolment.Status.CANCELLED, note=_("The technician left."))
         cancelled += 1
+    end_check_outs_of(technician, by=by)
     withdraw_links_of(technician, by=by)
     record(
         "access.ended",

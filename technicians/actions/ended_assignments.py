@@ -31,9 +31,7 @@ def demand_changes_after(assignments: Iterable[Assignment], *, by: Technician | 
         ).values_list("technician_id", "version__secret__account_id")
     )
     return sum(
-        demand_change(
-            assignment.account, ChangeDemand.Because.ASSIGNMENT_END, by=by, detail=str(assignment.technician)
-        )
+        demand_change(assignment.account, ChangeDemand.Because.ASSIGNMENT_END, by=by, detail=str(assignment.technician))
         for assignment in ended
         if policies[assignment.account_id].rules.rotate_after_assignment_end
         and (assignment.technician_id, assignment.account_id) in known

@@ -40,7 +40,7 @@ class Exported:
 def export_passwords(
     accounts: Iterable[SharedAccount], *, by: Technician, reason: str, passphrase: str, outside: Outside
 ) -> Exported:
-    """The version in force of each account. Whoever exports has seen them all, and that is written down first.
+    """Every version that may sign in, as its `status` says. Whoever exports has seen them all: that is written first.
 
     The file is there only once the transaction has ended. Raises NotPermitted, BadInput (no reason, a passphrase that
     could be guessed, nothing to export), KeyTrouble, LedgerClosed; then nothing was handed out.
@@ -55,9 +55,9 @@ def export_passwords(
         raise BadInput(weakness)
     versions = list(
         SecretVersion.objects.filter(secret__account__in=list(wanted))
-        .in_force()
+        .that_may_sign_in()
         .select_related("secret__account__tenant__customer")
-        .order_by("secret__account__tenant__default_domain", "secret__account__user_principal_name")
+        .order_by("secret__account__tenant__default_domain", "secret__account__user_principal_name", "number")
     )
     if not versions:
         raise BadInput(_("None of these accounts has a password here; there is nothing to export."))
@@ -84,12 +84,14 @@ def export_passwords(
         ensure_ascii=False,
     )
     file = seal_file(document.encode(), passphrase)
-    exported = Exported(file, len(versions), len(wanted) - len(versions), hashlib.sha256(file).hexdigest())
+    with_one = len({version.secret_id for version in versions})
+    exported = Exported(file, with_one, len(wanted) - with_one, hashlib.sha256(file).hexdigest())
     record(
         "passwords.exported",
         reseller_id=by.reseller_id,
         actor=by,
         accounts=exported.accounts,
+        versions=len(versions),
         tenants=sorted({str(version.secret.account.tenant_id) for version in versions}),
         sha256=exported.sha256,
         reason=reason.strip(),

@@ -1,20 +1,41 @@
-"""Show the shared password once to one person: written down first, shown afterwards."""
+"""Give the shared password to one person, once, to be seen or to be copied: written down first, given afterwards."""
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.errors import BadInput, NotPermitted
+from msp.ledger.models import Entry
 from msp.ledger.record import record
+from technicians.check_out_queries import check_out_of
 from technicians.models import Assignment, Reveal, Technician
-from tenants.models import SecretVersion, SharedAccount
+from technicians.reveal_plans import (
+    HOUR,
+    LOOKED_BACK,
+    Fetched,
+    is_unusual,
+    may_fetch_again_at,
+    most_in_an_hour,
+    unanswered,
+)
+from tenants.actions.demand_change import demand_change
+from tenants.actions.findings import open_finding
+from tenants.models import ChangeDemand, Finding, SecretVersion, SharedAccount
+from tenants.password_plans import Rules
+from tenants.policy_queries import policy_of
 
 if TYPE_CHECKING:
     from msp.outside import Outside
+
+VERBS = {Reveal.Act.SHOWN: "password.revealed", Reveal.Act.COPIED: "password.copied"}
+ONE_BY_ONE = (Reveal.Act.SHOWN, Reveal.Act.COPIED, Reveal.Act.HANDED_OVER)
+"""The acts that are counted. Who takes many at once needs another right for it, and asks nobody's pardon here."""
 
 
 @dataclass(frozen=True)
@@ -28,40 +49,194 @@ class Shown:
         return f"Shown({self.version})"
 
 
-def reveal_password(technician: Technician, account: SharedAccount, *, reason: str, outside: Outside) -> list[Shown]:
-    """The version in force; while a change is not proven, that one too, so that one of them signs in.
+@dataclass(frozen=True)
+class _Words:
+    reason: str
+    ticket: str
 
-    The door has asked for a fresh second factor. Raises NotPermitted without a live assignment, BadInput without a
-    reason or without a stored password, LedgerClosed when it cannot be written down: then nothing is shown.
+
+def reveal_password(
+    technician: Technician, account: SharedAccount, *, reason: str, outside: Outside, ticket: str = ""
+) -> list[Shown]:
+    """Every version that may sign in, oldest first: while a change is not proven, one of several does.
+
+    The door has asked for a fresh second factor. Raises NotPermitted without a live assignment or against a
+    check-out, BadInput for missing words, too many reveals or without a stored password, KeyTrouble, and LedgerClosed
+    when it cannot be written down: then nothing is shown.
     """
-    if not reason.strip():
-        raise BadInput(_("Say what you need the password for; it was not shown."))
+    return _fetch(technician, account, Reveal.Act.SHOWN, _Words(reason.strip(), ticket.strip()), outside)
+
+
+def copy_password(
+    technician: Technician,
+    account: SharedAccount,
+    *,
+    reason: str,
+    outside: Outside,
+    ticket: str = "",
+    number: int | None = None,
+) -> Shown:
+    """One version, for the clipboard, unseen: the one with this number, or the only one. Raises as reveal_password."""
+    words = _Words(reason.strip(), ticket.strip())
+    [copied] = _fetch(technician, account, Reveal.Act.COPIED, words, outside, number)
+    return copied
+
+
+def _fetch(
+    technician: Technician,
+    account: SharedAccount,
+    act: Reveal.Act,
+    words: _Words,
+    outside: Outside,
+    number: int | None = None,
+) -> list[Shown]:
     with transaction.atomic():
-        live = Assignment.objects.live().filter(technician=technician, account=account)
-        # The row lock makes an offboarding that runs at this moment come before or after, never in between.
-        person = Technician.objects.select_for_update().get(pk=technician.pk)
-        if not person.may("reveal") or not live.exists():
-            raise NotPermitted(_("This account is not assigned to you now; the password was not shown."))
-        versions = list(
-            SecretVersion.objects.filter(secret__account=account)
-            .that_may_sign_in()
-            .select_related("secret__account")
-            .order_by("number")
+        # The row locks make an offboarding or a check-out at this moment come before or after, never in between.
+        person = Technician.objects.select_for_update(no_key=True).get(pk=technician.pk)
+        SharedAccount.objects.select_for_update(no_key=True).only("pk").get(pk=account.pk)
+        now = timezone.now()
+        rules = policy_of(account).rules
+        _demand_access(person, account, rules, now)
+        if wrong := unanswered(rules, reason=words.reason, ticket=words.ticket):
+            raise BadInput(f"{wrong} {_('The password was not given out.')}")
+        versions = _versions(account, act, number)
+        moderate(person, account, rules, now=now)
+        _write_down(person, account, versions, act, words, now)
+        if rules.rotate_after_reveal:
+            due_at = now + dt.timedelta(hours=rules.hours_after_reveal)
+            demand_change(account, ChangeDemand.Because.REVEAL, by=person, detail=str(person), due_at=due_at)
+        return [Shown(v, outside.vault.open(bytes(v.sealed), v.place).decode()) for v in versions]
+
+
+def moderate(person: Technician, account: SharedAccount, rules: Rules, *, now: dt.datetime) -> None:
+    """Before the next password goes to this person: are these too many, or unusually many?
+
+    Call it in the transaction of the reveal, before it is written down, with the person's row locked. Raises BadInput
+    when the policy's number for an hour is reached. What is unusual for this person raises an alarm and goes through.
+    """
+    lately = _fetched_by(person, now - HOUR)
+    again = may_fetch_again_at((one.at for one in lately), limit=rules.reveals_per_hour, now=now)
+    if again is not None:
+        raise BadInput(
+            _(
+                "You have fetched %(count)d passwords within an hour, and the policy of this account allows no more. "
+                "The password was not given out; you get it from %(time)s on."
+            )
+            % {"count": rules.reveals_per_hour, "time": _clock(again)}
         )
-        if not versions:
-            raise BadInput(_("Latchkey has no password of this account; import it, or rotate it once."))
-        for version in versions:
-            Reveal.objects.create(
-                reseller_id=account.reseller_id, technician=person, version=version, reason=reason.strip()[:500]
+    _look_for_the_unusual(person, account, {one.account for one in lately}, now)
+
+
+# --- what must be so ---------------------------------------------------------------------------------------------
+
+
+def _demand_access(person: Technician, account: SharedAccount, rules: Rules, now: dt.datetime) -> None:
+    live = Assignment.objects.live(now).filter(technician=person, account=account)
+    if not person.may("reveal") or not live.exists():
+        raise NotPermitted(_("This account is not assigned to you now; the password was not given out."))
+    held = check_out_of(account, now)
+    if held is not None and held.technician_id != person.pk:
+        raise NotPermitted(
+            _(
+                "%(name)s has checked this account out until %(time)s, so nobody else gets its password; it was not "
+                "given out. Wait until then, or ask %(name)s to check it in."
             )
-            record(
-                "password.revealed",
-                reseller_id=account.reseller_id,
-                actor=person,
-                tenant_id=account.tenant_id,
-                account_id=account.pk,
-                technician_id=person.pk,
-                version=version.number,
-                reason=reason.strip(),
-            )
-    return [Shown(v, outside.vault.open(bytes(v.sealed), v.place).decode()) for v in versions]
+            % {"name": held.technician, "time": _clock(held.until_at)}
+        )
+    if held is None and rules.check_out_required:
+        raise NotPermitted(
+            _("The policy gives this password only to whoever has checked the account out. Check it out first.")
+        )
+
+
+def _versions(account: SharedAccount, act: Reveal.Act, number: int | None) -> list[SecretVersion]:
+    found = SecretVersion.objects.filter(secret__account=account).that_may_sign_in()
+    versions = list(found.select_related("secret__account").order_by("number"))
+    if not versions:
+        raise BadInput(_("Latchkey has no password of this account; import it, or rotate it once."))
+    if act == Reveal.Act.SHOWN:
+        return versions
+    wanted = versions if number is None else [version for version in versions if version.number == number]
+    if not wanted:
+        raise BadInput(
+            _("Version %(number)d may not sign in any more; it was not copied. Look which versions there are now.")
+            % {"number": number}
+        )
+    if len(wanted) > 1:
+        raise BadInput(_("Several versions may sign in; nothing was copied. Say which one you want."))
+    return wanted
+
+
+def _clock(moment: dt.datetime) -> str:
+    """The minute in which the moment is over, on the reader's clock."""
+    return f"{timezone.localtime(moment + dt.timedelta(seconds=59)):%H:%M (%Z)}"
+
+
+# --- writing it down ---------------------------------------------------------------------------------------------
+
+
+def _write_down(
+    person: Technician,
+    account: SharedAccount,
+    versions: list[SecretVersion],
+    act: Reveal.Act,
+    words: _Words,
+    now: dt.datetime,
+) -> None:
+    for version in versions:
+        Reveal.objects.create(
+            reseller_id=account.reseller_id,
+            technician=person,
+            version=version,
+            act=act,
+            reason=words.reason,
+            ticket=words.ticket,
+            at=now,
+        )
+        record(
+            VERBS[act],
+            reseller_id=account.reseller_id,
+            actor=person,
+            tenant_id=account.tenant_id,
+            account_id=account.pk,
+            technician_id=person.pk,
+            version=version.number,
+            reason=words.reason,
+            ticket=words.ticket,
+        )
+
+
+def _fetched_by(person: Technician, since: dt.datetime, until: dt.datetime | None = None) -> list[Fetched]:
+    found = Reveal.objects.filter(
+        technician=person, act__in=ONE_BY_ONE, at__gt=since, **({"at__lte": until} if until else {})
+    )
+    return [Fetched(at, account) for at, account in found.values_list("at", "version__secret__account_id")]
+
+
+def _look_for_the_unusual(person: Technician, account: SharedAccount, before: set[Any], now: dt.datetime) -> None:
+    """An alarm once in an hour, at the account with which it becomes unusual; `before` are those of the last hour."""
+    accounts = len(before | {account.pk})
+    # The long look back costs something, so only those take it who could be unusual, and once for each account.
+    if account.pk in before or not is_unusual(accounts, most_before=0):
+        return
+    most_before = most_in_an_hour(_fetched_by(person, now - LOOKED_BACK, now - HOUR))
+    if not is_unusual(accounts, most_before=most_before):
+        return
+    same = Entry.objects.of_reseller(account.reseller_id).filter(verb="reveals.unusual", technician_id=person.pk)
+    if same.filter(at__gt=now - HOUR).exists():
+        return
+    record(
+        "reveals.unusual",
+        reseller_id=account.reseller_id,
+        actor=None,
+        tenant_id=account.tenant_id,
+        account_id=account.pk,
+        technician_id=person.pk,
+        accounts=accounts,
+        most_before=most_before,
+    )
+    detail = _(
+        "%(name)s took the passwords of %(count)d different accounts within an hour, and never more than %(most)d in "
+        "an hour of the 30 days before. Ask what for; offboarding %(name)s changes all of them."
+    ) % {"name": person, "count": accounts, "most": most_before}
+    open_finding(Finding.Kind.UNUSUAL_REVEALS, tenant=account.tenant, account=account, detail=detail)

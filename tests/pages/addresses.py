@@ -28,6 +28,20 @@ class Page:
 
 READ, ACT, BOTH = ("GET",), ("POST",), ("GET", "POST")
 
+POLICY = {
+    "style": "random",
+    "length": "30",
+    "words": "6",
+    "classes": ["lower", "upper", "digits"],
+    "hours_after_reveal": "8",
+    "quiet_zone": "UTC",
+    "stagger_minutes": "15",
+    "asks": "reason",
+    "reveals_per_hour": "60",
+    "check_out_minutes": "60",
+}
+"""A password policy with nothing ticked."""
+
 TABLE: dict[str, Page] = {
     "healthz": Page(READ, OPEN),
     "access:sign_in": Page(BOTH, OPEN, form={"email": "nobody@nowhere.example", "password": "not-a-password"}),
@@ -49,7 +63,12 @@ TABLE: dict[str, Page] = {
     "tenants:consent": Page(READ, "observe", words="tenant=a&state=b&admin_consent=True"),
     "tenants:account": Page(READ, "see_accounts"),
     "tenants:reveal": Page(ACT, "reveal", form={"reason": "the printer is down"}),
+    "tenants:copy": Page(ACT, "reveal", form={"reason": "the printer is down", "version": "1"}),
+    "tenants:check_out": Page(ACT, "reveal", form={"reason": "the printer is down", "minutes": "5"}),
+    "tenants:check_in": Page(ACT, "reveal"),
+    "tenants:take_back": Page(ACT, "assign", form={"reason": "somebody is ill"}),
     "tenants:observe_account": Page(ACT, "observe"),
+    "tenants:export_passwords": Page(BOTH, "export_secrets", form={"scope": "all", "reason": "moving house"}),
     "tenants:hand_over": Page(
         BOTH, "reveal", form={"recipient": "the customer", "reason": "they asked for it", "life": "60"}
     ),
@@ -57,6 +76,13 @@ TABLE: dict[str, Page] = {
     "tenants:enter_password": Page(BOTH, "reveal", form={"reason": "set by hand", "password": "Sommer-2026-Regen"}),
     "tenants:settle_password": Page(ACT, "reveal", form={"reason": "I tried it", "version": "1"}),
     "tenants:find_out_password": Page(ACT, "reveal"),
+    "tenants:policies": Page(READ, "see_accounts"),
+    "tenants:policy": Page(READ, "see_accounts"),
+    "tenants:remove_policy": Page(ACT, "set_policies"),
+    "tenants:set_policy_of_all": Page(BOTH, "set_policies", form=POLICY),
+    "tenants:set_policy_of_group": Page(BOTH, "set_policies", form=POLICY),
+    "tenants:set_policy_of_tenant": Page(BOTH, "set_policies", form=POLICY),
+    "tenants:set_policy_of_account": Page(BOTH, "set_policies", form=POLICY),
     "tenants:run_list": Page(READ, "see_runs"),
     "tenants:run": Page(READ, "see_runs", part="progress"),
     "tenants:run_retry": Page(ACT, "waive"),
@@ -76,6 +102,8 @@ TABLE: dict[str, Page] = {
     "ledger:list": Page(BOTH, "see_ledger"),
     "import:start": Page(BOTH, "import", form={"kind": "accounts"}),
     "import:show": Page(READ, "import"),
+    "import:columns": Page(BOTH, "import", form={"upn": "0", "password": "1"}),
+    "import:answers": Page(ACT, "import", form={"line": "2", "account-2": "nobody@nowhere.example"}),
     "import:apply": Page(ACT, "import"),
     "reports:index": Page(READ, "see_reports"),
     "reports:access": Page(BOTH, "see_reports"),

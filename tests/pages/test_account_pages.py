@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from msp.ledger.models import Entry
 from technicians.models import Authenticator, Enrolment, Reveal, Role
-from tenants.models import SecretVersion
+from tenants.actions.findings import open_finding
+from tenants.models import Finding, SecretVersion
 from tests.pages.runs_stage import Office
 from tests.support.visitor import Visitor
 
@@ -144,18 +145,19 @@ class WhenThePasswordIsAskedFor(Desk):
         assert (revealed.technician, revealed.reason) == (self.ana, "the printer is down")
         assert Entry.objects.get(verb="password.revealed").facts["reason"] == "the printer is down"
 
-    def test_it_hides_itself_and_can_be_copied_without_being_shown(self):
+    def test_it_hides_itself(self):
+        assert 'data-hide-after="30"' in self.reveal(Visitor(self.ana)).content.decode()
+
+    def test_the_form_stays_with_what_was_typed_for_the_next_act(self):
         page = self.reveal(Visitor(self.ana)).content.decode()
-        assert 'data-hide-after="30"' in page
-        assert re.search(r'<code class="secret-value"[^>]* hidden>', page)
-        assert f'data-copy="{self.password}"' in page
+        assert 'value="ticket 42"' in page
+        assert "Copy the password" in page
 
     def test_without_script_it_is_on_the_page_that_answers(self):
         answer = self.reveal(Visitor(self.ana), by_htmx=False)
         page = answer.content.decode()
         assert "<html" in page
         assert self.password in page
-        assert not re.search(r'<code class="secret-value"[^>]* hidden>', page)
         assert "no-store" in answer["Cache-Control"]
 
     def test_an_old_factor_asks_for_a_code_first(self):
@@ -212,6 +214,13 @@ class WhenThePasswordIsAskedFor(Desk):
         assert "One of these signs in" in page
         assert "Sent; it may be in force, not proven" in page
 
+    def test_every_version_says_what_to_do_with_it(self):
+        self.version_may_be("Another-Password-1", "unverified")
+        SecretVersion.objects.filter(number=1).update(status="doubtful")
+        page = self.reveal(Visitor(self.ana)).content.decode()
+        assert "nothing proves yet that it is in force" in page
+        assert "changed, and not by Latchkey" in page
+
     def test_a_password_with_markup_in_it_stays_a_password(self):
         self.version_may_be("<b>\"&'x", "unverified")
         page = self.reveal(Visitor(self.ana)).content.decode()
@@ -220,6 +229,85 @@ class WhenThePasswordIsAskedFor(Desk):
 
     def test_a_look_at_the_address_shows_nothing(self):
         assert Visitor(self.ana).get(reverse("tenants:reveal", args=[self.account.pk])).status_code == 405
+
+
+class WhenThePasswordIsCopied(Desk):
+    """The script of the page asks for it, and puts it into the clipboard and nowhere else."""
+
+    def copy(self, visitor, **form):
+        url = reverse("tenants:copy", args=[self.account.pk])
+        headers = {"Accept": "application/json, text/html;q=0.9"}
+        return visitor.post(url, {"reason": "ticket 42", "version": "1"} | form, headers=headers)
+
+    def test_it_comes_once_in_an_answer_that_nobody_stores(self):
+        visitor = Visitor(self.ana)
+        answer = self.copy(visitor)
+        assert answer.json()["password"] == self.password
+        assert "no-store" in answer["Cache-Control"]
+        assert self.password not in visitor.get(self.url).content.decode()
+
+    def test_the_page_says_so_without_the_password(self):
+        part = self.copy(Visitor(self.ana)).json()["part"]
+        assert self.password not in part
+        assert "Version 1 is in the clipboard" in part
+        assert 'data-clear-after="30"' in part
+        assert re.findall(r'<div id="(\w+)" hx-swap-oob="true">', part) == ["holders", "versions"]
+
+    def test_it_is_another_act_than_showing(self):
+        self.copy(Visitor(self.ana))
+        assert Reveal.objects.get().act == "copied"
+        assert Entry.objects.filter(verb="password.copied").exists()
+        assert not Entry.objects.filter(verb="password.revealed").exists()
+
+    def test_of_two_versions_the_button_names_the_one_that_goes(self):
+        self.version_may_be("Another-Password-1", "unverified")
+        page = self.page()
+        assert page.index("Copy version 2") < page.index("Copy version 1")
+        assert self.copy(Visitor(self.ana), version="2").json()["password"] == "Another-Password-1"
+        assert Reveal.objects.get().version.number == 2
+
+    @pytest.mark.parametrize("version", ["7", "one", "-1"])
+    def test_a_version_that_is_not_there_gives_nothing(self, version):
+        answer = self.copy(Visitor(self.ana), version=version)
+        assert answer.status_code == 422
+        assert self.password not in answer.content.decode()
+        assert not Reveal.objects.exists()
+
+    def test_what_is_refused_is_said_in_the_card(self):
+        answer = self.copy(Visitor(self.ana), reason="")
+        assert answer.status_code == 422
+        assert "Say what you need the password for" in answer.content.decode()
+        assert "<html" not in answer.content.decode()
+
+    def test_an_old_factor_asks_for_a_code_first(self):
+        answer = self.copy(Visitor(self.ana, fresh=False))
+        assert answer.status_code == 422
+        assert 'name="code"' in answer.content.decode()
+        assert not Reveal.objects.exists()
+
+    @pytest.mark.parametrize("headers", [{}, HTMX, {"Accept": "*/*"}])
+    def test_without_the_script_nothing_goes_and_the_page_says_what_to_do(self, headers):
+        url = reverse("tenants:copy", args=[self.account.pk])
+        answer = Visitor(self.ana).post(url, {"reason": "ticket 42", "version": "1"}, headers=headers)
+        page = answer.content.decode()
+        assert answer.status_code == 422
+        assert "Show it instead" in page
+        assert self.password not in page
+        assert not Reveal.objects.exists()
+
+    def test_the_button_is_not_there_without_script_and_is_not_what_the_enter_key_presses(self):
+        [button] = re.findall(r"<button[^>]* data-copies [^>]*>", self.page())
+        assert 'type="button" hidden' in button
+
+
+class WhenSomebodyTookUnusuallyMany(Desk):
+    def test_those_who_see_people_read_it_here_and_on_the_dashboard_and_the_person_does_not(self):
+        detail = "Ana took the passwords of 11 different accounts"
+        open_finding(Finding.Kind.UNUSUAL_REVEALS, tenant=self.account.tenant, account=self.account, detail=detail)
+        assert detail in self.page(self.world.owner)
+        assert detail not in self.page(self.ana)
+        dashboard = Visitor(self.world.owner).get(reverse("web:dashboard")).content.decode()
+        assert re.search(r"Open findings.*?>1<", dashboard, re.DOTALL)
 
 
 class WhenSomebodyEnrols(Desk):

@@ -57,6 +57,15 @@ class WhenAnOwnerExportsByPage:
         assert self.post(fresh=False).status_code == 422
         assert not Reveal.objects.exists()
 
+    def test_whoever_asks_who_knows_the_password_reads_it_there(self):
+        self.post()
+        owner, report = Visitor(self.world.owner), reverse("reports:knowledge")
+        account = reverse("tenants:account", args=[self.account.pk])
+        person = reverse("technicians:detail", args=[self.world.owner.pk])
+        for answer in (owner.get(account), owner.get(person), owner.get(report), owner.post(report)):
+            assert answer.status_code == 200
+            assert "taken out in an encrypted file" in answer.getvalue().decode()
+
     def test_it_takes_one_tenant(self):
         self.world.account(self.world.tenant("Fabrikam"))
         content = open_file(self.post(scope=f"tenant:{self.account.tenant_id}").content, PASSPHRASE).decode()

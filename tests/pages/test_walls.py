@@ -158,13 +158,15 @@ def answers_about_ones_own(role: str, address: Address, method: str) -> set[int]
 
 
 SEVERAL_ANSWERS: dict[str, dict[str, set[int]]] = {
-    # A departure concerns every tenant, so somebody who sees only some is told why not.
-    "scoped manager": {"technicians:offboard": {403}},
+    # A departure and a policy of all concern every tenant, so somebody who sees only some is told why not.
+    "scoped manager": {"technicians:offboard": {403}, "tenants:set_policy_of_all": {403}},
 }
 for _role in ROLES:
     _answers = SEVERAL_ANSWERS.setdefault(_role, {})
     # A shared password is shown to whoever has the account assigned, whatever the role.
     _answers.setdefault("tenants:reveal", {200} if _role == "technician" else {403})
+    # So is copying it, which needs a script besides, and having the account for oneself.
+    _answers.setdefault("tenants:check_out", {302, 422} if _role == "technician" else {403})
     _answers.setdefault("tenants:hand_over", {200} if _role == "technician" else {403})
     # The form names nobody, or somebody whom this reader does not see.
     _answers.setdefault("technicians:enrol", {404})

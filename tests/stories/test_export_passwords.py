@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import transaction
 
 from msp.errors import BadInput, LedgerClosed, NotPermitted
 from msp.importing.flow import apply_import, preview_import
@@ -24,7 +26,10 @@ from tests.pages.runs_stage import Office
 from tests.support.world import World
 
 PASSPHRASE = "plough Anchor 7 river-bed"
-ODD = "\"'`,;|\t=+-@ \\/<>&%$#{}[]()äöüß€漢字🔑\u200f\u202e\u00a0éaA0"
+ODD = "\"'`,;|\t\n\r=+-@ \\/<>&%$#{}[]()äöüß€漢字🔑\u200f\u202e\u00a0éaA0"
+
+
+OUTRIGHT_ODD = [" ", "\n", "=1+1", "-1", "@SUM(A1)", "'", '"', "\u202e", "🔑" * 128, "x" * 256, "Null", "é", "e\u0301"]
 
 
 def odd_password(dice: random.Random) -> str:
@@ -67,10 +72,9 @@ class WhenThousandOddPasswordsGoOut(Scene):
             )
             for number in range(1000)
         )
-        for account in accounts:
-            store_password(
-                account, odd_password(dice), by=self.world.owner, outside=self.world.outside, source="imported"
-            )
+        odd = OUTRIGHT_ODD + [odd_password(dice) for _ in accounts[len(OUTRIGHT_ODD) :]]
+        for account, password in zip(accounts, odd, strict=True):
+            store_password(account, password, by=self.world.owner, outside=self.world.outside, source="imported")
         before = self.values()
         assert len(before) == 1001
         file = self.export().file
@@ -94,6 +98,26 @@ class WhenPasswordsAreExported(Scene):
         entry = Entry.objects.get(verb="passwords.exported")
         assert (entry.facts["accounts"], entry.facts["sha256"]) == (1, done.sha256)
         assert self.world.password_at_microsoft(self.account).encode() not in bytes(entry.body)
+
+    def test_while_a_change_is_not_proven_both_go_out_and_the_one_in_force_comes_back(self):
+        before = self.values()
+        secret = Secret.objects.select_related("account").get()
+        sent = SecretVersion(reseller_id=secret.reseller_id, secret=secret, number=2, status="unverified")
+        with transaction.atomic():
+            sent.sealed = self.world.outside.vault.seal(b"Sent-and-not-proven", sent.place)
+            sent.save()
+        done = self.export()
+        entries = json.loads(open_file(done.file, PASSPHRASE))["accounts"]
+        assert [(entry["number"], entry["status"]) for entry in entries] == [(1, "current"), (2, "unverified")]
+        assert entries[1]["password"] == "Sent-and-not-proven"
+        assert (done.accounts, Reveal.objects.count()) == (1, 2)
+
+        Reveal.objects.all().delete()
+        Secret.objects.all().delete()
+        back = self.load(done.file)
+        assert (back.counts["add"], back.counts["skip"]) == (1, 1)
+        assert "not proven" in " ".join(back.preview.plan.notes)
+        assert self.values() == before
 
     def test_an_account_without_a_password_is_counted(self):
         SharedAccount.objects.create(

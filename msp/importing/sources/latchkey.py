@@ -10,13 +10,16 @@ from django.utils.translation import gettext as _
 from msp.errors import BadInput
 from msp.importing.sources.export import Export
 from msp.importing.sources.items import numbered, text_of
-from msp.importing.sources.record import Found, Record
+from msp.importing.sources.record import Found, PassedOver, Record
 from technicians.actions.export_passwords import FORMAT, VERSION
+
+UNVERIFIED = "unverified"
+"""The status of a version that was sent to the directory, and not proven to be in force."""
 
 
 @dataclass(frozen=True)
 class Latchkey:
-    name: str = "latchkey"
+    name: str = "latchkey-json"
     title: str = "Latchkey"
 
     def recognises(self, export: Export) -> int:
@@ -41,6 +44,7 @@ def _of_item(at: int, item: dict[str, Any]) -> Record:
         places=(customer,) if customer else (),
         tenant=text_of(item, "tenant"),
         source_id=text_of(item, "object_id"),
+        passed_over=PassedOver.UNPROVEN if text_of(item, "status") == UNVERIFIED else None,
     )
 
 

@@ -24,6 +24,7 @@ class PassedOver(TextChoices):
     OTHER_TYPE = "other_type", _("no sign-in (a card, an identity or the like)")
     BIN = "bin", _("in the recycle bin")
     ARCHIVED = "archived", _("archived")
+    UNPROVEN = "unproven", _("a change that was not proven when the file was written")
     EMPTY = "empty", _("without password and seed")
 
 

@@ -1,4 +1,4 @@
-// What pages do beyond links and forms. Every page works without it, except copying and hiding by itself.
+// What pages do beyond links and forms. Every page works without it, except copying.
 (function () {
   "use strict";
 
@@ -7,6 +7,7 @@
     place.textContent = "";
     window.setTimeout(function () { place.textContent = text; }, 50);
   }
+  window.say = say;
 
   // Copy: the text leaves the page only into the clipboard.
   async function copy(button) {
@@ -18,53 +19,11 @@
     window.setTimeout(function () { label.textContent = before; }, 2000);
   }
 
-  // A secret can be copied without being shown; showing it is a second decision.
-  function unmask(button) {
-    const secret = document.getElementById(button.dataset.unmask);
-    secret.hidden = false;
-    secret.parentElement.querySelector("[data-mask]").remove();
-    button.remove();
-  }
-
-  // A secret leaves the page again: after its seconds, when it is closed, and when the page is left.
-  function hide(secret) {
-    const gone = document.createElement("p");
-    gone.className = "text-secondary mb-0";
-    gone.textContent = secret.dataset.hidden;
-    secret.replaceWith(gone);
-    say(secret.dataset.hidden);
-  }
-
-  function watch(secret) {
-    const left = secret.querySelector("[data-seconds-left]");
-    let seconds = Number(secret.dataset.hideAfter);
-    const clock = window.setInterval(function () {
-      seconds -= 1;
-      if (!secret.isConnected) window.clearInterval(clock);
-      else if (seconds > 0) left.textContent = String(seconds);
-      else { window.clearInterval(clock); hide(secret); }
-    }, 1000);
-  }
-
-  function watchAll(root) {
-    root.querySelectorAll("[data-hide-after]:not([data-watched])").forEach(function (secret) {
-      secret.setAttribute("data-watched", "");
-      watch(secret);
-    });
-  }
-
   document.addEventListener("click", function (event) {
     const copyButton = event.target.closest("[data-copy]");
     if (copyButton) copy(copyButton);
     if (event.target.closest("[data-theme-switch]")) window.switchTheme();
-    const hideButton = event.target.closest("[data-hide]");
-    if (hideButton) hide(hideButton.closest("[data-hide-after]"));
-    const showButton = event.target.closest("[data-unmask]");
-    if (showButton) unmask(showButton);
     if (!event.target.closest(".search")) closeSearch();
-  });
-  window.addEventListener("pagehide", function () {
-    document.querySelectorAll("[data-hide-after]").forEach(hide);
   });
 
   // Search: Ctrl+K goes there, arrows walk through what was found, Escape leaves.
@@ -115,6 +74,4 @@
   document.addEventListener("htmx:timeout", function () { trouble("unreachable"); });
   document.addEventListener("htmx:responseError", function () { trouble("refused"); });
   document.addEventListener("htmx:beforeRequest", function () { document.getElementById("trouble").hidden = true; });
-  document.addEventListener("htmx:afterSettle", function (event) { watchAll(event.target); });
-  watchAll(document);
 })();
