@@ -91,7 +91,7 @@ def account_page(account: SharedAccount) -> AccountPage:
 def _fetched(people: Iterable[Any], account: SharedAccount) -> dict[Any, dt.datetime]:
     """When each of these people last fetched the version in force."""
     reveals = Reveal.objects.filter(
-        technician__in=people, version__secret__account=account, version__status=SecretVersion.Status.CURRENT
+        technician__in=people, version__secret__account=account, version__status__in=SecretVersion.IN_FORCE
     )
     return dict(reveals.order_by("at").values_list("technician_id", "at"))
 

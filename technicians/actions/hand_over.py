@@ -21,10 +21,12 @@ from django.utils.translation import gettext as _
 
 from msp.errors import BadInput, MoveLost, NotPermitted
 from msp.ledger.record import record
+from technicians.actions.reveal_password import moderate
 from technicians.hand_over_queries import Standing, find_link, hash_of, links, may_withdraw, standing_of
 from technicians.models import Assignment, CheckOut, HandOverLink, Reveal, Technician
+from technicians.reveal_plans import unanswered
 from tenants.actions.demand_change import demand_change
-from tenants.models import ChangeDemand, PasswordPolicy, SecretVersion, SharedAccount
+from tenants.models import ChangeDemand, SecretVersion, SharedAccount
 from tenants.password_plans import Rules
 from tenants.policy_queries import policy_of
 
@@ -81,12 +83,15 @@ def make_link(
     with transaction.atomic():
         rules = policy_of(account).rules
         # The row lock makes an offboarding that runs at this moment come before or after, never in between.
-        person = Technician.objects.select_for_update().get(pk=technician.pk)
+        person = Technician.objects.select_for_update(no_key=True).get(pk=technician.pk)
+        # This one does the same with a check-out.
+        SharedAccount.objects.select_for_update(no_key=True).only("pk").get(pk=account.pk)
         assignment = _live_assignment(person, account, now)
         _check_check_out(person, account, rules, now)
-        if rules.asks == PasswordPolicy.Asks.TICKET and not ticket:
-            raise BadInput(_("The password policy asks for a ticket number; no link was made."))
+        if wrong := unanswered(rules, reason=reason, ticket=ticket):
+            raise BadInput(f"{wrong} {_('No link was made.')}")
         versions = _versions_that_may_sign_in(account)
+        moderate(person, account, rules, now=now)
         finder = _in_base64(secrets.token_bytes(FINDER_BYTES))
         link = HandOverLink(
             reseller_id=account.reseller_id,

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from msp.lifecycle import Lifecycle
 
-from .base import Row, Viewer, Walled
+from .base import Reach, Row, Viewer, Walled
 from .method import Method
 from .reseller import Reseller
 from .shared_account import SharedAccount
@@ -17,7 +17,10 @@ from .tenant import Tenant
 
 class FindingQuerySet(Walled):
     def within_reach_of(self, user: Viewer) -> Self:
-        return self.filter(tenant__in=Tenant.objects.visible_to(user))
+        seen = self.filter(tenant__in=Tenant.objects.visible_to(user))
+        # An alarm about a person is for those who answer for people, not for the person and their colleagues.
+        hidden = user.reach in (Reach.ASSIGNED, Reach.CUSTOMER)
+        return seen.exclude(kind=Finding.Kind.UNUSUAL_REVEALS) if hidden else seen
 
     def open(self) -> Self:
         return self.filter(status=Finding.Status.OPEN)

@@ -138,6 +138,22 @@ class WhenThePolicyAsksForATicketNumber(Scene):
         assert Reveal.objects.get().ticket == "INC0042"
         assert Entry.objects.get(verb="password.handed_over").facts["ticket"] == "INC0042"
 
+    def test_one_of_another_form_makes_none(self):
+        asks = PasswordPolicy.Asks.TICKET
+        PasswordPolicy.objects.create(reseller=self.world.reseller, asks=asks, ticket_pattern="INC####")
+        with pytest.raises(BadInput, match="no ticket number"):
+            self.link(ticket="0042")
+        assert not HandOverLink.objects.exists()
+
+
+class WhenAPersonHasFetchedAllThatThePolicyAllows(Scene):
+    def test_a_link_is_refused_like_a_reveal(self):
+        PasswordPolicy.objects.create(reseller=self.world.reseller, reveals_per_hour=1)
+        self.link()
+        with pytest.raises(BadInput, match="allows no more"):
+            self.link()
+        assert HandOverLink.objects.count() == 1
+
 
 class WhenTwoVersionsMaySignIn(Scene):
     def test_both_go_in_the_newest_first_each_with_its_state(self):
