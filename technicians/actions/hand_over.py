@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from msp.errors import BadInput, MoveLost, NotPermitted
 from msp.ledger.record import record
-from technicians.actions.reveal_password import moderate
+from technicians.actions.moderate_reveals import moderate
 from technicians.hand_over_queries import Standing, find_link, hash_of, links, may_withdraw, standing_of
 from technicians.models import Assignment, CheckOut, HandOverLink, Reveal, Technician
 from technicians.reveal_plans import unanswered
