@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 from msp.errors import BadInput, KeyTrouble
 from msp.key_services.names import key_named
@@ -25,6 +26,8 @@ ROOT = places.ROOT
 HOME = places.home()
 
 _env = environ.FileAwareEnv()
+# Read at each use: what lies in a file is a secret, which must neither stay in memory nor be older than the file.
+_env.ENVIRON = FileAwareMapping(cache=False)
 if (HOME / "latchkey.env").is_file():
     environ.Env.read_env(HOME / "latchkey.env")
 

@@ -71,6 +71,12 @@ class TheEnvironmentKeeper:
         with pytest.raises(KeyTrouble, match="LATCHKEY_ROOT_KEY_FILE"):
             env.root_key()
 
+    def test_reads_the_file_of_the_setting_at_each_use(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("LATCHKEY_ROOT_KEY_FILE", str(tmp_path / "root"))
+        for said in ("the first", "the second"):
+            (tmp_path / "root").write_text(said)
+            assert env.root_key() == said
+
     def test_reads_the_key_from_the_file_of_the_setting(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_key: bytes
     ) -> None:
