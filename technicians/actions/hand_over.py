@@ -21,9 +21,10 @@ from django.utils.translation import gettext as _
 
 from msp.errors import BadInput, MoveLost, NotPermitted
 from msp.ledger.record import record
-from technicians.actions.moderate_reveals import moderate
+from technicians.actions.moderate_reveals import clock, moderate
+from technicians.check_out_queries import check_out_of
 from technicians.hand_over_queries import Standing, find_link, hash_of, links, may_withdraw, standing_of
-from technicians.models import Assignment, CheckOut, HandOverLink, Reveal, Technician
+from technicians.models import Assignment, HandOverLink, Reveal, Technician
 from technicians.reveal_plans import unanswered
 from tenants.actions.demand_change import demand_change
 from tenants.models import ChangeDemand, SecretVersion, SharedAccount
@@ -192,15 +193,21 @@ def _live_assignment(person: Technician, account: SharedAccount, now: dt.datetim
 
 
 def _check_check_out(person: Technician, account: SharedAccount, rules: Rules, now: dt.datetime) -> None:
-    held = CheckOut.objects.live().filter(account=account, until_at__gt=now).select_related("technician").first()
+    held = check_out_of(account, now)
     if held is not None and held.technician_id != person.pk:
         raise NotPermitted(
-            _("%(name)s has checked this account out, so nobody else hands over its password; no link was made.")
-            % {"name": held.technician}
+            _(
+                "%(name)s has checked this account out until %(time)s, so nobody else hands over its password; no "
+                "link was made. Wait until then, or ask %(name)s to check it in."
+            )
+            % {"name": held.technician, "time": clock(held.until_at)}
         )
     if held is None and rules.check_out_required:
         raise NotPermitted(
-            _("The policy gives this password only to whoever has checked the account out; no link was made.")
+            _(
+                "The policy gives this password only to whoever has checked the account out; no link was made. "
+                "Check it out first."
+            )
         )
 
 
