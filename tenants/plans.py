@@ -20,6 +20,9 @@ class StepKind(TextChoices):
     PROVE = "prove", _("Read back what is true")
     RESHARE = "reshare", _("Hand over the new password")
     SECOND_LOOK = "second_look", _("Second look")
+    CREATE_TOKEN = "create_token", _("Make the token")
+    ACTIVATE_TOKEN = "activate_token", _("Activate the token")
+    DELETE_TOKEN = "delete_token", _("Take the token away")
 
 
 ACTS = (StepKind.ROTATE_PASSWORD, StepKind.REMOVE_METHOD, StepKind.REVOKE_SESSIONS)
@@ -95,6 +98,7 @@ class PlannedStep:
     kind: StepKind
     method_id: Any = None
     hold: str = ""
+    registration_id: Any = None
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from msp.access.models import TotpDevice
 from msp.vault.models import KeptSecret
 from msp.vault.reseal import Sealed
-from technicians.models import ImportUpload
-from tenants.models import SecretVersion
+from technicians.models import ImportUpload, KeptCode
+from tenants.models import Registration, SecretVersion
 
 SEALED = (
     Sealed(SecretVersion, needs=("secret__account",)),
     Sealed(TotpDevice, needs=("user",)),
     Sealed(ImportUpload, batch=2),  # whole files, of some megabytes
     Sealed(KeptSecret),
+    Sealed(Registration, needs=("account",)),
+    Sealed(KeptCode, needs=("account",)),
 )

@@ -49,6 +49,7 @@ def begin_enrolment(technician: Technician, account: SharedAccount, *, by: Techn
                 reseller_id=account.reseller_id,
                 technician=technician,
                 account=account,
+                status=Enrolment.Status.WAITING_FOR_SCAN,
                 requested_by=by,
                 expires_at=now + OPEN_FOR,
                 seen_before=[str(m.pk) for m in present],

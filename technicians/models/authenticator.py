@@ -46,18 +46,24 @@ class AuthenticatorQuerySet(Walled):
 class Authenticator(Row):
     """A method on a shared account, bound to the one technician who carries it, with the proof of that.
 
-    It has no status of its own: it is on the account while its method is.
+    It has no status of its own: it is on the account while its method is. `note` is what a person gave as evidence.
     """
 
     class Proof(models.TextChoices):
         IMPORTED = "imported", _("Imported: said by whoever gave the list")
         OBSERVED = "observed", _("Observed: it appeared while this technician enrolled")
+        PROVEN = "proven", _("Proven: it appeared, and a code of its key was right")
+        ACTIVATED = "activated", _("Activated: Latchkey chose the seed, and a code of it was right")
+        SIGNED_IN = "signed_in", _("Claimed: a sign-in names the device")
+        CLAIMED = "claimed", _("Claimed by this technician; the label is the evidence")
+        SAID = "said", _("Said by a manager")
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="+")
     method = models.OneToOneField(Method, on_delete=models.PROTECT, related_name="authenticator")
     technician = models.ForeignKey(Technician, on_delete=models.PROTECT, related_name="authenticators")
     label = models.CharField(max_length=256, blank=True)
     proof = models.CharField(max_length=12, choices=Proof)
+    note = models.CharField(max_length=500, blank=True, db_default="")
     bound_from = models.DateTimeField(default=timezone.now)
     bound_by = models.ForeignKey(Technician, on_delete=models.PROTECT, null=True, related_name="+")
 

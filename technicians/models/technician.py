@@ -67,13 +67,21 @@ class TechnicianManager(BaseUserManager.from_queryset(TechnicianQuerySet)):  # t
 
 
 class Technician(AbstractBaseUser, Lifecycle, Row):  # type: ignore[django-manager-missing]  # django-otp has no types
-    """A person with a sign-in to Latchkey. Somebody who left keeps the row, and nothing else."""
+    """A person with a sign-in to Latchkey. Somebody who left keeps the row, and nothing else.
+
+    Somebody who is suspended is away and comes back: meanwhile nothing is open to them.
+    """
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
+        SUSPENDED = "suspended", _("Suspended")
         LEFT = "left", _("Left")
 
-    NEXT = {Status.ACTIVE: {Status.LEFT}, Status.LEFT: set()}
+    NEXT = {
+        Status.ACTIVE: {Status.SUSPENDED, Status.LEFT},
+        Status.SUSPENDED: {Status.ACTIVE, Status.LEFT},
+        Status.LEFT: set(),
+    }
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="technicians")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="contacts", null=True, blank=True)

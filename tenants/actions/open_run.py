@@ -47,6 +47,7 @@ def open_run(
                 kind=step.kind,
                 position=place,
                 method_id=step.method_id,
+                registration_id=step.registration_id,
                 status=StepState.BLOCKED if step.hold else StepState.PLANNED,
                 problem=step.hold,
             )

@@ -2,9 +2,11 @@ from .base import Reach, Row, Viewer, Walled, within
 from .change_demand import ChangeDemand
 from .check import TenantCheck
 from .customer import Customer
+from .enrolment_policy import EnrolmentPolicy
 from .finding import Finding
 from .method import NEVER_A_WAY_IN, Method
 from .password_policy import PasswordPolicy
+from .registration import Registration
 from .reseller import Reseller
 from .run import Lease, Run, Step, Target
 from .secret import Secret, SecretVersion
@@ -16,11 +18,13 @@ __all__ = [
     "NEVER_A_WAY_IN",
     "ChangeDemand",
     "Customer",
+    "EnrolmentPolicy",
     "Finding",
     "Lease",
     "Method",
     "PasswordPolicy",
     "Reach",
+    "Registration",
     "Reseller",
     "Row",
     "Run",

@@ -39,6 +39,7 @@ class Finding(Lifecycle, Row):
         PASSWORD_DOUBTFUL = "password_doubtful", _("The password was changed outside Latchkey")
         ROTATION_FAILED = "rotation_failed", _("The password could not be changed")
         SHARED_SEED = "shared_seed", _("A shared seed: replace it by independent authenticators")
+        TOKEN_LEFT_OVER = "token_left_over", _("A token of ours is left over in the tenant's inventory")
         UNUSUAL_REVEALS = "unusual_reveals", _("Unusually many passwords were shown to one person")
 
     class Status(models.TextChoices):

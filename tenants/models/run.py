@@ -18,6 +18,7 @@ from tenants.plans import RunState, StepKind, StepState, run_state
 
 from .base import Row, Viewer, Walled
 from .method import Method
+from .registration import Registration
 from .reseller import Reseller
 from .secret import SecretVersion
 from .shared_account import SharedAccount
@@ -51,6 +52,11 @@ class Run(Row):
     class Kind(models.TextChoices):
         OFFBOARDING = "offboarding", _("Offboarding")
         ROTATION = "rotation", _("Rotation")
+        ENROLMENT = "enrolment", _("Enrolment")
+        LOST_DEVICE = "lost_device", _("Lost phone")
+        SUSPENSION = "suspension", _("Suspension")
+        TAKE_OVER = "take_over", _("Removal of unknown methods")
+        CLEAN_UP = "clean_up", _("Clean-up of tokens")
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="runs")
     kind = models.CharField(max_length=20, choices=Kind)
@@ -170,6 +176,9 @@ class Step(Lifecycle, Row):
     status = models.CharField(max_length=12, choices=StepState.choices, default=StepState.PLANNED)
     method = models.ForeignKey(Method, on_delete=models.PROTECT, null=True, blank=True, related_name="steps")
     version = models.ForeignKey(SecretVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="steps")
+    registration = models.ForeignKey(
+        Registration, on_delete=models.PROTECT, null=True, blank=True, related_name="steps"
+    )
     was = models.JSONField(default=dict, help_text="What was read before the act, to compare with what is read after")
     looks = models.PositiveIntegerField(default=0)
     refusals = models.PositiveIntegerField(default=0)
@@ -192,6 +201,11 @@ class Step(Lifecycle, Row):
             models.UniqueConstraint(fields=["target", "position"], name="one_step_per_position"),
             models.CheckConstraint(
                 condition=~Q(kind="remove_method") | Q(method__isnull=False), name="a_removal_names_its_method"
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind__in=["create_token", "activate_token", "delete_token"])
+                | Q(registration__isnull=False),
+                name="a_token_step_names_its_token",
             ),
             models.CheckConstraint(
                 condition=~Q(status="verified") | Q(verified_at__isnull=False), name="verified_when"

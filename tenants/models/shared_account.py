@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from msp.microsoft.enrolment_ports import MfaState
 from msp.microsoft.ports import SLOTS_PER_ACCOUNT, AccountRef
 
 from .base import Reach, Row, Viewer, Walled, within
@@ -24,11 +25,20 @@ class SharedAccountQuerySet(Walled):
         return self.filter(tenant__in=Tenant.objects.visible_to(user))
 
 
+class MfaDemand(models.TextChoices):
+    """What per-user MFA demands of an account, in Microsoft's words."""
+
+    DISABLED = MfaState.DISABLED, _("Disabled")
+    ENABLED = MfaState.ENABLED, _("Enabled")
+    ENFORCED = MfaState.ENFORCED, _("Enforced")
+
+
 class SharedAccount(Row):
     """A privileged directory user that several technicians use.
 
     `object_id` is empty until the account was observed once. The facts from `observed_at` on are what the
     directory said then, not what is true now. `read_again_at` is when the clock has it read next.
+    `mfa_state` is what per-user MFA demands, "" while nobody asked.
     """
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="shared_accounts")
@@ -46,6 +56,8 @@ class SharedAccount(Row):
     password_changed_at = models.DateTimeField(null=True, blank=True)
     sessions_valid_from = models.DateTimeField(null=True, blank=True)
     read_again_at = models.DateTimeField(null=True, blank=True)
+    mfa_state = models.CharField(max_length=10, choices=MfaDemand, blank=True, db_default="")
+    mfa_state_read_at = models.DateTimeField(null=True, blank=True)
 
     objects = SharedAccountQuerySet.as_manager()
 

@@ -27,7 +27,11 @@ class TenantQuerySet(Walled):
 
 
 class Tenant(Row):
-    """One Entra directory of a customer. `directory_id` is Microsoft's tenant id, `busy_until` what it asked us."""
+    """One Entra directory of a customer. `directory_id` is Microsoft's tenant id, `busy_until` what it asked us.
+
+    `tokens_problem` is why Latchkey's own tokens cannot be made there, as of `tokens_tried_at`; "" when they can, or
+    when nobody tried yet.
+    """
 
     class Cloud(models.TextChoices):
         GLOBAL = "global", _("Global")
@@ -50,6 +54,8 @@ class Tenant(Row):
     busy_until = models.DateTimeField(null=True, blank=True)
     observed_at = models.DateTimeField(null=True, blank=True)
     connection_problem = models.TextField(blank=True)
+    tokens_problem = models.TextField(blank=True, db_default="")
+    tokens_tried_at = models.DateTimeField(null=True, blank=True)
 
     objects = TenantQuerySet.as_manager()
 

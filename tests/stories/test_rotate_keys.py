@@ -30,9 +30,9 @@ from msp.vault.models import DataKey, KeptSecret, Turnover
 from msp.vault.reseal import destroy_unused
 from technicians.actions.create_technician import create_technician
 from technicians.actions.keep_upload import keep_upload
-from technicians.models import Role
+from technicians.models import KeptCode, Role
 from tenants.actions.store_password import store_password
-from tenants.models import Customer, SecretVersion, SharedAccount, Tenant
+from tenants.models import Customer, Registration, SecretVersion, SharedAccount, Tenant
 from tests.support.world import found_reseller
 
 PASSWORDS = {"contoso": "Contoso-Pass-1!", "fabrikam": "Fabrikam-Pass-1!"}
@@ -56,8 +56,16 @@ class Office:
         self.device, self.seed = make_totp_device(self.owner, vault=outside().vault, confirmed=True)
         self.upload = keep_upload(b"a,b", kind="accounts", file_name="x.csv", by=self.owner, outside=outside())
         Kept(outside().vault, "a_token").store("the token", reseller_id=self.reseller.pk)
+        self.seal(Registration(holder=self.owner, serial="LK-1", account=self.accounts["contoso"]), b"seed of a token")
+        self.seal(KeptCode(technician=self.owner, account=self.accounts["contoso"]), b"seed kept here")
         yield
         outside.cache_clear()
+
+    def seal(self, row: Registration | KeptCode, seed: bytes) -> None:
+        row.reseller = self.reseller
+        with transaction.atomic():
+            row.sealed = outside().vault.seal(seed, row.place)
+            row.save(force_insert=True)
 
     def account(self, name: str) -> SharedAccount:
         customer = Customer.objects.create(reseller=self.reseller, name=name)
@@ -90,7 +98,8 @@ class Office:
 
     @property
     def everything(self) -> list[bytes]:
-        return [*(text.encode() for text in PASSWORDS.values()), self.seed, b"a,b", b"the token"]
+        texts = [*(text.encode() for text in PASSWORDS.values()), self.seed, b"a,b", b"the token"]
+        return [*texts, b"seed of a token", b"seed kept here"]
 
     def root_key_ids(self) -> set[str]:
         return set(DataKey.objects.that_open().values_list("root_key_id", flat=True))
@@ -213,7 +222,7 @@ class WhenTheDataKeysAreTurnedOver(Office):
         old = set(DataKey.objects.values_list("pk", flat=True))
         before = FileKeeper(self.keys).current()
         counts = self.rotate("--data-keys")
-        assert (counts["renewed"], counts["resealed"], counts["destroyed"]) == (3, 5, 3)
+        assert (counts["renewed"], counts["resealed"], counts["destroyed"]) == (3, 7, 3)
         assert self.is_turned_over(before)
         assert {row.pk for row in DataKey.objects.filter(destroyed_at__isnull=False)} == old
         assert not any(column.sealed_by(old).exists() for column in SEALED)
@@ -227,7 +236,7 @@ class WhenTheDataKeysAreTurnedOver(Office):
         version.sealed = seal(key, b"by the previous one", version.place, key_id=old.pk.bytes)
         version.save()
         counts = self.rotate()
-        assert (counts["resealed"], counts["destroyed"]) == (2, 1)
+        assert (counts["resealed"], counts["destroyed"]) == (4, 1)
         version.refresh_from_db()
         assert Vault(FileKeeper(self.keys)).open(bytes(version.sealed), version.place) == b"by the previous one"
 
@@ -296,7 +305,7 @@ class WhenSomebodySealsAtThatMoment(Office):
 
         assert destroyed == [0]
         counts = self.rotate()
-        assert (counts["resealed"], counts["destroyed"]) == (2, 1)
+        assert (counts["resealed"], counts["destroyed"]) == (4, 1)
         newest = SecretVersion.objects.select_related("secret__account").get(number=2)
         assert outside().vault.open(bytes(newest.sealed), newest.place) == b"just now"
 
