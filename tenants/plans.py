@@ -125,6 +125,16 @@ def steps_for_account(removals: Sequence[PlannedStep], *, hold: str = "") -> tup
     )
 
 
+def steps_for_removal(removals: Sequence[PlannedStep], *, hold: str = "") -> tuple[PlannedStep, ...]:
+    """Methods go and nobody's password is new: whoever had them stays, or has never seen the one in force."""
+    return (
+        *(PlannedStep(r.kind, r.method_id, hold or r.hold) for r in removals),
+        PlannedStep(StepKind.REVOKE_SESSIONS, hold=hold),
+        PlannedStep(StepKind.PROVE, hold=hold),
+        PlannedStep(StepKind.SECOND_LOOK, hold=hold),
+    )
+
+
 def steps_for_rotation(*, hold: str = "") -> tuple[PlannedStep, ...]:
     """Nobody leaves, so nobody's authenticator and no session goes: the password alone is new."""
     kinds = (StepKind.ROTATE_PASSWORD, StepKind.PROVE, StepKind.RESHARE)
@@ -144,13 +154,20 @@ def leaves_a_way_in(*, ways_in: Iterable[Any], present: Iterable[Any], going: It
     return bool((set(ways_in) & set(present)) - set(going))
 
 
-def last_way_in() -> str:
+def last_way_in(*, password_changes: bool = True) -> str:
     """The guard's sentence, said by the plan and again by the check right before the act."""
+    if password_changes:
+        return str(
+            _(
+                "This is the last way in: nobody who stays has a working authenticator on this account. "
+                "The authenticator stays; the password is changed all the same. "
+                "Enrol somebody who stays, then try again."
+            )
+        )
     return str(
         _(
-            "This is the last way in: nobody who stays has a working authenticator on this account. "
-            "The authenticator stays; the password is changed all the same. "
-            "Enrol somebody who stays, then try again."
+            "This is the last way in: nobody else has a working authenticator on this account, so the authenticator "
+            "stays. Enrol somebody who holds the account, then try again; until then a new password keeps others out."
         )
     )
 
@@ -165,6 +182,8 @@ class Patience:
     unreachable: tuple[float, ...] = (5, 10, 20, 40, 80, 160, 300, 300)
     candidates: int = 5
     second_look: float = 65 * 60
+    next_code: float = 30
+    codes: int = 3
 
     def next_read_back(self, looks: int) -> float | None:
         """Seconds until the next look at something accepted, None when it has been looked at often enough."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from msp.microsoft.ports import AccountRef, Answer, ObservedMethod
+from msp.microsoft.ports import Access, AccountRef, Answer, ObservedMethod
 
 
 class MfaState(StrEnum):
@@ -122,6 +122,12 @@ class Registrar(Protocol):
     def delete_token(self, device_id: str) -> Answer:
         """Take an unassigned token out of the inventory. Already absent is success. Raises Refused when assigned."""
         ...
+
+
+class RegistrarFor(Protocol):
+    """(tenant directory id, cloud name, access) -> that tenant's Registrar."""
+
+    def __call__(self, tenant_id: str, cloud_name: str, access: Access = Access.APPLICATION, /) -> Registrar: ...
 
 
 def as_method(token: HardwareToken, methods: tuple[ObservedMethod, ...]) -> ObservedMethod | None:

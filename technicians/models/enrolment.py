@@ -51,7 +51,7 @@ class Enrolment(Lifecycle, Row):
     NEXT = {
         Status.PREPARING: {Status.WAITING_FOR_SCAN, Status.ACTIVATING, *OVER},
         Status.WAITING_FOR_SCAN: {Status.ACTIVATING, Status.ACTIVE, *OVER},
-        Status.ACTIVATING: {Status.ACTIVE, *OVER},
+        Status.ACTIVATING: {Status.ACTIVE, Status.WAITING_FOR_SCAN, *OVER},
         Status.ACTIVE: set(),
         Status.EXPIRED: set(),
         Status.CANCELLED: set(),

@@ -34,3 +34,9 @@ def resolve_findings(account: SharedAccount, *, kind: Finding.Kind | None = None
     if method is not None:
         found = found.filter(method=method)
     found.update(status=Finding.Status.RESOLVED, changed_at=timezone.now())
+
+
+def resolve_tenant_findings(tenant: Tenant, *, kind: Finding.Kind) -> None:
+    """Those that are about the tenant as a whole."""
+    found = tenant.findings.filter(account=None, kind=kind).exclude(status=Finding.Status.RESOLVED)
+    found.update(status=Finding.Status.RESOLVED, changed_at=timezone.now())

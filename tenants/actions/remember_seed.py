@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from msp.errors import NotPermitted
 from msp.ledger.record import record
-from msp.vault.kept import Kept
 from tenants.actions.findings import open_finding
-from tenants.models import Finding, Reseller, SeedFingerprint, SharedAccount
+from tenants.actions.seed_digest import digest_key, digest_key_if_any, seed_digest
+from tenants.models import Finding, SeedFingerprint, SharedAccount
 
 if TYPE_CHECKING:
     from msp.outside import Outside
@@ -31,12 +27,14 @@ def remember_seed(account: SharedAccount, seed: bytes, *, by: Technician, outsid
     """
     if not by.may("import"):
         raise NotPermitted(_("Your role may not import; nothing was kept."))
-    digest = _digest(seed, _key_of(account.reseller_id, outside))
-    if SeedFingerprint.objects.filter(account=account, digest=digest).exists():
+    digest = seed_digest(seed, digest_key(account.reseller_id, outside))
+    known = SeedFingerprint.objects.select_for_update().filter(account=account, digest=digest).first()
+    if known and (known.holder_id is None or known.found_in == found_in[:100]):
         return False
-    SeedFingerprint.objects.create(
-        reseller_id=account.reseller_id, account=account, digest=digest, found_in=found_in[:100]
-    )
+    # Somebody enrolled it here, and now it is in a file as well: it stays theirs, and others may have it.
+    seen = known or SeedFingerprint(reseller_id=account.reseller_id, account=account, digest=digest)
+    seen.found_in = found_in[:100]
+    seen.save()
     open_finding(
         Finding.Kind.SHARED_SEED,
         tenant=account.tenant,
@@ -63,7 +61,7 @@ class SeedsSeen:
 
     def __init__(self, by: Technician, outside: Outside) -> None:
         self._by = by
-        self._key = _kept(by.reseller_id, outside).read()
+        self._key = digest_key_if_any(by.reseller_id, outside)
         self._seen: dict[bytes, list[SeedFingerprint]] = {}
         if self._key:
             seen = SeedFingerprint.objects.visible_to(by).select_related("account__tenant")
@@ -72,23 +70,4 @@ class SeedsSeen:
 
     def where(self, seed: bytes) -> list[SeedFingerprint]:
         """Every account and file it was seen in, oldest first."""
-        return self._seen.get(_digest(seed, self._key), []) if self._key else []
-
-
-def _digest(seed: bytes, key: str) -> bytes:
-    return hmac.new(bytes.fromhex(key), seed, hashlib.sha256).digest()
-
-
-def _kept(reseller_id: UUID, outside: Outside) -> Kept:
-    return Kept(outside.vault, f"seed_fingerprints.{reseller_id.hex}")
-
-
-def _key_of(reseller_id: UUID, outside: Outside) -> str:
-    """The reseller's key, made at the first seed. Two first seeds at once wait for each other."""
-    kept = _kept(reseller_id, outside)
-    if not (key := kept.read()):
-        Reseller.objects.select_for_update(no_key=True).get(pk=reseller_id)
-        if not (key := kept.read()):
-            key = secrets.token_hex(32)
-            kept.store(key, reseller_id=reseller_id)
-    return key
+        return self._seen.get(seed_digest(seed, self._key), []) if self._key else []

@@ -20,7 +20,7 @@ from msp.microsoft.ports import Observation
 from tenants.actions.connection import give_connection_back
 from tenants.actions.findings import open_finding, resolve_findings
 from tenants.actions.lease import take_lease
-from tenants.actions.observe_account import observe_account
+from tenants.actions.look import take_look
 from tenants.actions.prove import prove, second_look
 from tenants.actions.remove_method import remove_method
 from tenants.actions.reshare import reshare
@@ -29,8 +29,8 @@ from tenants.actions.rotate_password import rotate_password
 from tenants.actions.send import send
 from tenants.actions.settle import settle
 from tenants.actions.work import Later, Work, block
-from tenants.facts import as_evidence
-from tenants.models import Finding, Step, Target, Tenant
+from tenants.actions.work_token import work_on_token
+from tenants.models import Finding, Run, Step, Target, Tenant
 from tenants.plans import ACTS, SETTLED, StepKind, StepState, worst
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ ACT = {
     StepKind.REMOVE_METHOD: remove_method,
     StepKind.REVOKE_SESSIONS: revoke_sessions,
 }
+WITH_TOKENS = (Run.Kind.ENROLMENT, Run.Kind.CLEAN_UP)
+"""The runs that work on tokens of our own, and on nothing else of an account."""
 WAITING = (StepState.SENDING, StepState.ACCEPTED)
 LONG_AFTER = 30.0
 """Seconds until a step is looked at again whose own delays are used up."""
@@ -102,8 +104,10 @@ def _until_it_must_wait(work: Work) -> float | None:
 
 
 def _work_through(work: Work) -> float | None:
+    if work.target.run.kind in WITH_TOKENS:
+        return work_on_token(work)
     while True:
-        look = _look(work)
+        look = take_look(work)
         steps = _steps(work)
         settle(work, steps, look)
         acts = [s for s in steps if s.kind in ACTS and s.status == StepState.PLANNED]
@@ -112,18 +116,6 @@ def _work_through(work: Work) -> float | None:
         errands = [errand for step in acts if (errand := ACT[StepKind(step.kind)](work, step, look))]
         if errands:
             send(work, errands, look)
-
-
-def _look(work: Work) -> Observation:
-    look = observe_account(work.account, outside=work.outside)
-    facts = as_evidence(work.account, look)
-    if work.target.before is None:
-        work.target.before = facts
-    work.target.after = facts
-    with work.commit():
-        work.lease.hold()
-        work.target.save(update_fields=["before", "after"])
-    return look
 
 
 def _steps(work: Work) -> list[Step]:

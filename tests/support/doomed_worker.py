@@ -19,7 +19,7 @@ import django
 django.setup()
 
 from msp.microsoft.connection import Connection  # noqa: E402
-from msp.microsoft.graph import graph_directories  # noqa: E402 - models need Django first
+from msp.microsoft.graph import Graph  # noqa: E402 - models need Django first
 from msp.outside import Outside  # noqa: E402
 from msp.vault.database import Vault  # noqa: E402
 from msp.vault.keepers.file import FileKeeper  # noqa: E402
@@ -34,8 +34,10 @@ def main() -> None:
         if milestone == told["milestone"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    graph = Graph(Connection(**told["connection"]))
     outside = Outside(
-        directory_for=graph_directories(Connection(**told["connection"])),
+        directory_for=graph.directory,
+        registrar_for=graph.registrar,
         vault=Vault(FileKeeper(Path(told["key_directory"]))),
         patience=AT_ONCE,
         reached=reached,

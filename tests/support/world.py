@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from msp.access.actions import make_totp_device
 from msp.microsoft.connection import Connection
-from msp.microsoft.graph import graph_directories
+from msp.microsoft.graph import Graph
 from msp.outside import Outside
 from msp.simulator.server import Simulator
+from msp.simulator.state import DEFAULT_PERMISSIONS
 from msp.vault.database import Vault
 from msp.vault.keepers.file import FileKeeper
 from technicians.actions.assign import assign
@@ -32,7 +33,7 @@ from tenants.actions.work_target import work_target
 from tenants.models import Customer, Method, Reseller, Run, SecretVersion, SharedAccount, Step, Target, Tenant
 from tenants.plans import Patience, StepKind, StepState
 
-AT_ONCE = Patience(read_back=(0, 0, 0, 0), unverified=(3600,), unreachable=(0, 0), second_look=65 * 60)
+AT_ONCE = Patience(read_back=(0, 0, 0, 0), unverified=(3600,), unreachable=(0, 0), second_look=65 * 60, next_code=0)
 """No waiting between looks, so that a story is told in one breath."""
 
 
@@ -76,6 +77,14 @@ class World:
         )
         store_password(account, password, by=self.owner, outside=self.outside, source="imported")
         return account
+
+    def allow_tokens(self, *tenants: Tenant) -> None:
+        """Hardware tokens and passes are switched on there, and the app may write the inventory."""
+        permissions = (*DEFAULT_PERMISSIONS, "Policy.ReadWrite.AuthenticationMethod")
+        for tenant in tenants:
+            there = self.cloud.tenant(str(tenant.directory_id))
+            there.policies.methods |= {"HardwareOath": "enabled", "TemporaryAccessPass": "enabled"}
+            self.cloud.consent(self.connection.client_id, there.id, permissions=permissions)
 
     def technician(self, name: str, role: str = Role.TECHNICIAN, **facts: Any) -> Technician:
         return create_technician(
@@ -183,8 +192,12 @@ def connection_to(simulator: Simulator, credential: Path, **facts: Any) -> Conne
 
 def connected(connection: Connection, home: Path) -> Outside:
     """The ports of Latchkey on that way."""
+    graph = Graph(connection)
     return Outside(
-        directory_for=graph_directories(connection), vault=Vault(FileKeeper(home / "keys")), patience=AT_ONCE
+        directory_for=graph.directory,
+        registrar_for=graph.registrar,
+        vault=Vault(FileKeeper(home / "keys")),
+        patience=AT_ONCE,
     )
 
 
