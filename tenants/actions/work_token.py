@@ -188,6 +188,7 @@ class TokenWork:
             work.lease.hold()
             step.advance(StepState.SENDING, sent_at=timezone.now(), problem="", looks=0)
             work.record("step.sent", step, registration=str(step.registration_id))
+            work.reached(f"{step.kind}.intent.uncommitted")
         work.reached(f"{step.kind}.intent.committed")
         give_connection_back()
         try:
@@ -211,6 +212,7 @@ class TokenWork:
             ids = [*step.request_ids, answer.request_id] if answer else step.request_ids
             step.advance(StepState.ACCEPTED, accepted_at=timezone.now(), request_ids=ids)
             work.record("step.accepted", step, request_id=answer.request_id if answer else "")
+            work.reached(f"{step.kind}.answer.uncommitted")
         work.reached(f"{step.kind}.answer.committed")
 
     def _told(self, step: Step, trouble: Refused) -> Callable[[], None]:
@@ -227,6 +229,7 @@ class TokenWork:
             step.advance(StepState.VERIFIED, verified_at=timezone.now(), problem="")
             self.work.record("step.verified", step, registration=str(step.registration_id))
             yield
+            self.work.reached(f"{step.kind}.proof.uncommitted")
         self.work.reached(f"{step.kind}.proof.committed")
 
     def not_seen(self, step: Step) -> bool:
