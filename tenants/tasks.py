@@ -15,6 +15,7 @@ from tenants.actions.nudge import nudge
 from tenants.actions.read_due_accounts import ask_for_due_readings
 from tenants.actions.read_due_accounts import read_accounts as read
 from tenants.actions.sweep import sweep as sweep_now
+from tenants.actions.sweep_tokens import sweep_tokens as sweep_tokens_now
 from tenants.actions.work_target import work_target as work
 
 
@@ -29,6 +30,11 @@ def work_target(target_id: str) -> None:
 def sweep() -> None:
     cache.set("last-sweep", timezone.now().isoformat(), None)
     sweep_now()
+
+
+@shared_task(name="tenants.tasks.sweep_tokens")
+def sweep_tokens() -> None:
+    sweep_tokens_now()
 
 
 @shared_task(name="tenants.tasks.change_due_passwords")

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from msp.access.actions import make_totp_device
 from msp.outside import Outside
 from msp.simulator.remote import RemoteCloud
+from msp.simulator.state import DEFAULT_PERMISSIONS
 from technicians.actions.assign import assign
 from technicians.actions.bind_authenticator import bind_authenticator
 from technicians.actions.create_technician import create_technician
@@ -45,6 +46,7 @@ NAMES = (
 LEAVER = 0
 """The first technician holds every account, so that her departure touches all of them."""
 
+TO_KEEP_TOKENS = "Policy.ReadWrite.AuthenticationMethod"
 REALISTIC: dict[str, Any] = {"latency_ms": 120, "read_lag": 2, "throttle": 5}
 """Assumption: an answer in about 120 ms, a change visible after two seconds, five method calls in ten seconds."""
 
@@ -85,7 +87,8 @@ def fill(cloud: RemoteCloud, outside: Outside, *, tenants: int, technicians: int
     """Build the cloud, let it trust our credential, and enter everything in Latchkey."""
     built = cloud.build(tenants=tenants, technicians=technicians, seed=seed, everywhere=LEAVER)
     cloud.register_app(settings.MICROSOFT["client_id"], certificate_pem=public_certificate())
-    cloud.consent(settings.MICROSOFT["client_id"])
+    cloud.consent(settings.MICROSOFT["client_id"], permissions=(*DEFAULT_PERMISSIONS, TO_KEEP_TOKENS))
+    _allow_tokens(cloud, built)
     owner, people = _people(technicians, outside)
     accounts = _customers(built, owner, outside)
     # Observed at full speed: the realistic pace begins with the work.
@@ -94,6 +97,14 @@ def fill(cloud: RemoteCloud, outside: Outside, *, tenants: int, technicians: int
     _authenticators(built, accounts, people, owner)
     cloud.knobs(**REALISTIC)
     return DemoCast(owner, people, tuple(accounts))
+
+
+def _allow_tokens(cloud: RemoteCloud, built: dict[str, Any]) -> None:
+    """Most tenants take tokens of ours and passes; every fifth does not, as it is by default at Microsoft."""
+    for number, company in enumerate(built["tenants"]):
+        if number % 5 != 4:
+            allowed = {"HardwareOath": "enabled", "TemporaryAccessPass": "enabled"}
+            cloud.set_tenant(company["id"], policies={"methods": allowed})
 
 
 def public_certificate() -> str:

@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from msp.errors import BadInput, MoveLost
 from msp.ledger.record import record
+from technicians.actions.ask_to_enrol import meet_request
 from technicians.actions.bind_authenticator import bind_authenticator
+from technicians.actions.do_take_over_task import task_done_by_enrolment
 from technicians.actions.end_enrolment import end_enrolment
 from technicians.actions.keep_code import keep_code, keep_for_later
 from technicians.models import Assignment, Authenticator, Enrolment, Technician
@@ -120,6 +122,8 @@ def finished(enrolment: Enrolment) -> None:
         enrolment=str(enrolment.pk),
         way=enrolment.way,
     )
+    meet_request(enrolment)
+    task_done_by_enrolment(enrolment)
 
 
 def _keep(enrolment: Enrolment, bound: Authenticator, seed: bytes, outside: Outside) -> None:

@@ -15,83 +15,24 @@ from django.utils import timezone
 from msp.access.seeds import read_seed
 from msp.errors import BadInput, NotPermitted
 from msp.ledger.models import Entry
-from msp.microsoft.enrolment_ports import NewToken
 from technicians.actions.assign import assign
 from technicians.actions.end_enrolment import end_enrolment
 from technicians.actions.expire_enrolments import expire_enrolments
 from technicians.actions.open_enrolments import open_enrolments
 from technicians.actions.prove_enrolment import MOST_TRIES, prove_enrolment
-from technicians.actions.show_seed import ShownSeed, show_seed
-from technicians.codes import SECONDS, code_at
+from technicians.actions.show_seed import show_seed
 from technicians.models import Authenticator, Enrolment, KeptCode, Technician
 from tenants.actions.observe_account import observe_account
-from tenants.actions.sweep_tokens import look_for_strays, sweep_tokens
-from tenants.models import EnrolmentPolicy, Finding, Registration, Run, SharedAccount
+from tenants.actions.sweep_tokens import sweep_tokens
+from tenants.models import EnrolmentPolicy, Registration, Run
 from tenants.plans import RunState, StepKind, StepState
+from tests.support.token_desk import TokenDesk, code_now
 from tests.support.world import World
 
 WAY = Enrolment.Way
 
 
-class Scene:
-    @pytest.fixture(autouse=True)
-    def _scene(self, world: World) -> None:
-        self.world = world
-        self.tenant = world.tenant("Contoso")
-        world.allow_tokens(self.tenant)
-        self.account = world.account(self.tenant)
-        self.ana, self.ben = world.technician("Ana"), world.technician("Ben")
-        world.give(self.account, self.ben)
-        assign(self.ana, self.account, by=world.owner, reason="on the team")
-        observe_account(self.account, outside=world.outside)
-
-    def begin(self, person: Technician | None = None, **more: Any) -> Enrolment:
-        person = person or self.ana
-        begun = open_enrolments(person, [self.account], by=person, outside=self.world.outside, **more)
-        assert begun.run is not None
-        self.run = begun.run
-        return begun.enrolments[0]
-
-    def ready(self, person: Technician | None = None) -> tuple[Enrolment, ShownSeed]:
-        enrolment = self.begin(person)
-        self.world.work(self.run)
-        return self.again(enrolment), show_seed(enrolment, by=person or self.ana, outside=self.world.outside)
-
-    def again(self, enrolment: Enrolment) -> Enrolment:
-        return Enrolment.objects.select_related("registration__account", "account", "technician").get(pk=enrolment.pk)
-
-    def prove(self, enrolment: Enrolment, code: str) -> None:
-        prove_enrolment(enrolment, code, by=enrolment.technician, outside=self.world.outside)
-
-    def enrolled(self, person: Technician | None = None) -> tuple[Enrolment, ShownSeed]:
-        enrolment, seed = self.ready(person)
-        self.prove(enrolment, code_now(seed))
-        self.world.work(self.run)
-        return self.again(enrolment), seed
-
-    def gets_in(self, code: str, account: SharedAccount | None = None) -> bool:
-        account = account or self.account
-        result = self.world.cloud.sign_in(
-            self.world.directory_id(account),
-            account.user_principal_name,
-            self.world.password_at_microsoft(account),
-            code,
-        )
-        return bool(result.session)
-
-    @property
-    def inventory(self) -> list[Any]:
-        return list(self.world.cloud.tenant(str(self.tenant.directory_id)).tokens.values())
-
-    def nothing_is_left(self) -> bool:
-        return self.inventory == [] and not Registration.objects.to_clean_up().exists()
-
-
-def code_now(seed: ShownSeed, *, steps: int = 0) -> str:
-    return code_at(seed.key, int(time.time() // SECONDS) + steps)
-
-
-class WhenATechnicianEnrols(Scene):
+class WhenATechnicianEnrols(TokenDesk):
     def test_the_token_is_made_and_nothing_is_activated_before_a_code_is_shown(self):
         enrolment = self.begin()
         assert enrolment.status == Enrolment.Status.PREPARING
@@ -168,7 +109,7 @@ class WhenATechnicianEnrols(Scene):
         assert self.nothing_is_left()
 
 
-class WhenTheCodeIsNotRight(Scene):
+class WhenTheCodeIsNotRight(TokenDesk):
     def test_a_wrong_one_counts_and_activates_nothing(self):
         enrolment, seed = self.ready()
         wrong = f"{(int(code_now(seed)) + 1) % 10**6:06d}"
@@ -208,7 +149,7 @@ class WhenTheCodeIsNotRight(Scene):
             self.prove(enrolment, code_now(seed))
 
 
-class WhenItIsNotFinished(Scene):
+class WhenItIsNotFinished(TokenDesk):
     def test_it_expires_its_seed_is_destroyed_and_nothing_is_left(self):
         enrolment, seed = self.ready()
         Enrolment.objects.update(expires_at=timezone.now() - dt.timedelta(seconds=1))
@@ -260,7 +201,7 @@ class WhenItIsNotFinished(Scene):
         assert self.again(enrolment).status == Enrolment.Status.FAILED
 
 
-class WhenMicrosoftDoesNotDoAsItShould(Scene):
+class WhenMicrosoftDoesNotDoAsItShould(TokenDesk):
     def fault(self, **plan: Any) -> None:
         self.world.cloud.faults.plan(**plan)
 
@@ -346,54 +287,7 @@ class WhenMicrosoftDoesNotDoAsItShould(Scene):
         assert "policy" in self.again(enrolment).note
 
 
-class WhenSomethingWasLeftBehind(Scene):
-    def test_a_sweep_finds_nothing_to_do_after_an_ordinary_day(self):
-        self.enrolled()
-        assert sweep_tokens() == 0
-        assert look_for_strays(self.tenant, outside=self.world.outside) == []
-
-    def test_what_is_given_up_is_swept_once(self):
-        self.enrolled()
-        departure = self.world.offboard(self.ana)
-        self.world.work(departure.run)
-        assert sweep_tokens() == 1
-        assert sweep_tokens() == 0
-        assert Run.objects.filter(kind=Run.Kind.CLEAN_UP).count() == 1
-
-    def test_an_object_of_ours_that_nobody_here_knows_is_a_finding_and_is_not_touched(self):
-        registrar = self.world.outside.registrar_for(*self.tenant.way)
-        registrar.create_token(NewToken("LK-AAAAAA-BBBBBB-CCCCCCCC", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"))
-        assert look_for_strays(self.tenant, outside=self.world.outside) == ["LK-AAAAAA-BBBBBB-CCCCCCCC"]
-        finding = Finding.objects.open().get(kind=Finding.Kind.TOKEN_LEFT_OVER)
-        assert "LK-AAAAAA-BBBBBB-CCCCCCCC" in finding.detail
-        assert len(self.inventory) == 1
-
-    def test_the_finding_goes_with_the_object(self):
-        registrar = self.world.outside.registrar_for(*self.tenant.way)
-        made = registrar.create_token(NewToken("LK-AAAAAA-BBBBBB-CCCCCCCC", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"))
-        look_for_strays(self.tenant, outside=self.world.outside)
-        registrar.delete_token(made.device_id)
-        assert look_for_strays(self.tenant, outside=self.world.outside) == []
-        assert not Finding.objects.open().exists()
-
-    def test_somebody_elses_tokens_are_none_of_our_business(self):
-        registrar = self.world.outside.registrar_for(*self.tenant.way)
-        registrar.create_token(NewToken("YK-1", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", manufacturer="Yubico"))
-        assert look_for_strays(self.tenant, outside=self.world.outside) == []
-
-    def test_a_token_that_somebody_assigned_to_another_user_is_left_to_a_person(self):
-        enrolment, _seed = self.ready()
-        self.inventory[0].assigned_to = self.world.cloud.add_user(str(self.tenant.directory_id), "other").id
-        self.inventory[0].status = "assigned"
-        end_enrolment(self.again(enrolment), Enrolment.Status.CANCELLED, because="changed my mind", by=self.ana)
-        self.world.work(self.run)
-        step = self.world.step(self.run, StepKind.DELETE_TOKEN)
-        assert step.status == StepState.BLOCKED
-        assert "another user" in step.problem
-        assert len(self.inventory) == 1
-
-
-class WhenThePlacesAreFew(Scene):
+class WhenThePlacesAreFew(TokenDesk):
     def fill(self, count: int) -> None:
         for number in range(count):
             self.world.cloud.register(self.world.directory_id(self.account), self.account.object_id, "software_oath",
