@@ -21,6 +21,8 @@ SHORTEST_BARE = 16
 IMPOSSIBLE_LENGTHS = (1, 3, 6)
 """Base32 letters modulo 8 that no number of bytes comes to (RFC 4648 section 6)."""
 BASE32 = re.compile(r"[A-Z2-7]+")
+BETWEEN_LETTERS = re.compile(r"[\s\u00ad\u200b-\u200d\u2010-\u2015\u2060\ufeff-]")
+"""Spaces and hyphens, also those that nobody sees: keys are shown in groups on web pages, and copied from there."""
 PUSH_PATHS = re.compile(r"/activatev2/|/authenticatorapp/activateaccount|/mfawsmobile/", re.IGNORECASE)
 PUSH_HOST = "mobileappcommunicator.auth.microsoft.com"
 
@@ -104,7 +106,7 @@ def read_seed(text: str) -> Seed:
 def _other_kind(text: str) -> NoSeed | None:
     """What people paste in the place of a seed."""
     lower = text.lower()
-    digits = re.sub(r"[\s-]", "", text)
+    digits = BETWEEN_LETTERS.sub("", text)
     if re.fullmatch(r"[0-9]{9}", digits):
         return NoSeed.PUSH_CODE
     if re.fullmatch(r"[0-9]{6,8}", digits):
@@ -134,7 +136,7 @@ def _of_address(text: str) -> Seed:
     given = _parameters(address.query)
     oddities = _oddities_of_case(text, address.query)
     key = _key(given.get("secret", ""), shortest=1, missing=NoSeed.NO_SECRET)
-    if re.search(r"[\s=-]", given["secret"]):
+    if "=" in given["secret"] or BETWEEN_LETTERS.search(given["secret"]):
         oddities.add(Oddity.REFORMATTED)
     algorithm = _algorithm(given.get("algorithm", "SHA1"))
     if given.get("algorithm", "SHA1") not in ALGORITHMS:
@@ -177,13 +179,14 @@ def _label(encoded: str) -> tuple[str, str]:
 
 
 def _key(text: str, *, shortest: int, missing: NoSeed = NoSeed.BAD_SECRET) -> bytes:
-    letters = re.sub(r"[\s-]", "", text).rstrip("=").upper()
+    letters = BETWEEN_LETTERS.sub("", text).rstrip("=")
     if not letters:
         raise SeedRefused(missing)
-    possible = text.isascii() and BASE32.fullmatch(letters) and len(letters) % 8 not in IMPOSSIBLE_LENGTHS
+    # Looked at before they are made large: some letters of other alphabets become ASCII ones by that.
+    possible = letters.isascii() and BASE32.fullmatch(letters.upper()) and len(letters) % 8 not in IMPOSSIBLE_LENGTHS
     if not possible or len(letters) < shortest:
         raise SeedRefused(NoSeed.BAD_SECRET)
-    return base64.b32decode(letters + "=" * (-len(letters) % 8))
+    return base64.b32decode(letters.upper() + "=" * (-len(letters) % 8))
 
 
 def _algorithm(spelled: str) -> str:

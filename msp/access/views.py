@@ -7,16 +7,13 @@ from http import HTTPStatus
 from typing import Any
 
 import django_otp
-import qrcode
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
-from qrcode.image.svg import SvgPathImage
 
 from msp.access.actions import (
     check_code,
@@ -34,6 +31,7 @@ from msp.access.middleware import has_both_factors, next_door
 from msp.access.models import TotpDevice
 from msp.access.rights import reader
 from msp.errors import BadInput
+from msp.web.qr import qr_svg
 
 PASSWORD_ONLY = "django.contrib.auth.backends.ModelBackend"
 NEXT = "next"
@@ -95,7 +93,8 @@ def second_factor(request: HttpRequest) -> HttpResponse:
             del request.session[PENDING_DEVICE]
             return _let_in(request, device, how="new second factor")
     uri = otpauth_uri(reader(request), seed)
-    shown = {"form": form, "qr": _qr_picture(uri), "otpauth": uri, "key": _in_fours(seed)}
+    picture = qr_svg(uri, alt=_("QR code that adds Latchkey to an authenticator app. The key below says the same."))
+    shown = {"form": form, "qr": picture, "otpauth": uri, "key": _in_fours(seed)}
     return render(request, "access/second_factor.html", shown, status=_status(form))
 
 
@@ -204,12 +203,6 @@ def _pending_device(request: HttpRequest) -> tuple[TotpDevice, bytes]:
     device, seed = make_totp_device(person, vault=vault())
     request.session[PENDING_DEVICE] = str(device.pk)
     return device, seed
-
-
-def _qr_picture(uri: str) -> SafeString:
-    """An SVG of our own making; it holds nothing but the path."""
-    picture = qrcode.make(uri, image_factory=SvgPathImage, border=4)
-    return mark_safe(picture.to_string(encoding="unicode"))  # noqa: S308 - made here from a fixed shape
 
 
 def _in_fours(seed: bytes) -> str:
