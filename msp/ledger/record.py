@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import uuid
+from collections.abc import Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -45,6 +46,32 @@ def record(
     Raises LedgerClosed outside a transaction, and when the entry cannot be written; the surrounding atomic block is
     then lost, even if somebody catches the error, so that the act cannot be committed without its record.
     """
+    entry = entry_of(
+        verb,
+        reseller_id=reseller_id,
+        actor=actor,
+        tenant_id=tenant_id,
+        account_id=account_id,
+        run_id=run_id,
+        technician_id=technician_id,
+        **facts,
+    )
+    write_entries([entry])
+    return entry
+
+
+def entry_of(
+    verb: str,
+    *,
+    reseller_id: UUID,
+    actor: Person | None,
+    tenant_id: UUID | None = None,
+    account_id: UUID | None = None,
+    run_id: UUID | None = None,
+    technician_id: UUID | None = None,
+    **facts: object,
+) -> Entry:
+    """An entry that is not written yet: `write_entries` has to follow in the same transaction. Raises as `record`."""
     if not transaction.get_connection().in_atomic_block:
         raise LedgerClosed(
             f"{verb} was not written down: an entry belongs into the transaction of its act. Nothing was changed."
@@ -52,17 +79,25 @@ def record(
     about = {"tenant_id": tenant_id, "account_id": account_id, "run_id": run_id, "technician_id": technician_id}
     trouble = ""
     try:
-        entry = _entry(verb, reseller_id, actor, about, facts)
-        entry.save(force_insert=True)
+        return _entry(verb, reseller_id, actor, about, facts)
     except BadInput as wrong:
         trouble = str(wrong)
+    transaction.set_rollback(True)
+    raise LedgerClosed(f"{verb} could not be written to the ledger ({trouble}), so it did not happen.")
+
+
+def write_entries(entries: Sequence[Entry]) -> None:
+    """Add them all, or none. Raises LedgerClosed as `record` does."""
+    trouble = ""
+    try:
+        Entry.objects.bulk_create(entries)
     except DatabaseError as wrong:
         trouble = _named(wrong)
     # Raised out here, so that no traceback carries the database's own words: they quote the row.
     if trouble:
         transaction.set_rollback(True)
-        raise LedgerClosed(f"{verb} could not be written to the ledger ({trouble}), so it did not happen.")
-    return entry
+        verbs = ", ".join(dict.fromkeys(entry.verb for entry in entries))
+        raise LedgerClosed(f"{verbs} could not be written to the ledger ({trouble}), so it did not happen.")
 
 
 def leaf_hash(body: bytes) -> bytes:

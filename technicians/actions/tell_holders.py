@@ -14,7 +14,7 @@ from tenants.models import SecretVersion
 WHO_FETCH = sorted(role for role, rights in RIGHTS.items() if "reveal" in rights)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def tell_holders(version: SecretVersion) -> None:
     """Write one notice for each holder who does not have this version yet; the mails follow by beat.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.utils import timezone
 
 from tenants.models import Finding, Method, SharedAccount, Tenant
@@ -27,10 +29,13 @@ def open_finding(
         Finding.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def resolve_findings(account: SharedAccount, *, kind: Finding.Kind | None = None, method: Method | None = None) -> None:
+def resolve_findings(
+    account: SharedAccount, *, kinds: Collection[Finding.Kind] = (), method: Method | None = None
+) -> None:
+    """All of the account, or those of these kinds, or those about this method."""
     found = account.findings.exclude(status=Finding.Status.RESOLVED)
-    if kind is not None:
-        found = found.filter(kind=kind)
+    if kinds:
+        found = found.filter(kind__in=kinds)
     if method is not None:
         found = found.filter(method=method)
     found.update(status=Finding.Status.RESOLVED, changed_at=timezone.now())

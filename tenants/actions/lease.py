@@ -7,11 +7,17 @@ import uuid
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import connection
 from django.utils import timezone
 
 from msp.errors import LeaseLost
 from tenants.models import Lease, Target
+
+TAKEN_WHERE_NOBODY_HOLDS_IT = """
+    INSERT INTO tenants_lease AS lease (account_id, target_id, holder, until) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (account_id) DO UPDATE
+    SET target_id = EXCLUDED.target_id, holder = EXCLUDED.holder, until = EXCLUDED.until WHERE lease.until <= %s
+"""
 
 
 @dataclass(frozen=True)
@@ -36,15 +42,10 @@ class HeldLease:
 
 def take_lease(target: Target) -> HeldLease | None:
     """The lease on the target's account, or None while somebody else has a live one."""
-    holder, now = uuid.uuid4(), timezone.now()
-    mine = {"target_id": target.pk, "holder": holder, "until": _end()}
-    if not Lease.objects.filter(account_id=target.account_id, until__lte=now).update(**mine):
-        try:
-            with transaction.atomic():
-                Lease.objects.create(account_id=target.account_id, **mine)
-        except IntegrityError:
-            return None
-    return HeldLease(target.account_id, holder)
+    holder = uuid.uuid4()
+    with connection.cursor() as cursor:
+        cursor.execute(TAKEN_WHERE_NOBODY_HOLDS_IT, [target.account_id, target.pk, holder, _end(), timezone.now()])
+        return HeldLease(target.account_id, holder) if cursor.rowcount else None
 
 
 def _end() -> dt.datetime:

@@ -10,12 +10,13 @@ from tenants.facts import as_evidence
 
 def take_look(work: Work) -> Observation:
     """Raises what `observe_account` raises, LeaseLost."""
-    look = observe_account(work.account, outside=work.outside)
-    facts = as_evidence(work.account, look)
-    if work.target.before is None:
-        work.target.before = facts
-    work.target.after = facts
-    with work.commit():
+
+    def keep(look: Observation) -> None:
         work.lease.hold()
+        facts = as_evidence(work.account, look)
+        if work.target.before is None:
+            work.target.before = facts
+        work.target.after = facts
         work.target.save(update_fields=["before", "after"])
-    return look
+
+    return observe_account(work.account, outside=work.outside, first=keep)

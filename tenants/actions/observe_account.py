@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.errors import AccountMissing, NoConnection
@@ -15,17 +17,34 @@ from msp.microsoft.ports import MethodKind, Observation, ObservedMethod
 from tenants.actions.connection import give_connection_back
 from tenants.actions.doubt_password import doubt_if_changed_elsewhere
 from tenants.actions.findings import open_finding, resolve_findings
-from tenants.models import Finding, Method, SharedAccount
+from tenants.models import Finding, Method, SharedAccount, Tenant
+from tenants.models.method import NEVER_A_PERSONS
 
 if TYPE_CHECKING:
     from msp.outside import Outside
 
 STALE_READ = dt.timedelta(minutes=15)
 """A method that shows again so soon after it was gone is an old replica's answer, not a new method."""
+OFTEN_ENOUGH = dt.timedelta(minutes=1)
+FLAGGED = (
+    Finding.Kind.UNKNOWN_METHOD,
+    Finding.Kind.PUSH_ON_SHARED,
+    Finding.Kind.ACCOUNT_MISSING,
+    Finding.Kind.NO_CONNECTION,
+)
 
 
-def observe_account(account: SharedAccount, *, outside: Outside) -> Observation:
-    """One reading, written down. Raises what `Directory.observe` raises; trouble leaves a finding behind."""
+def _nothing(_look: Observation) -> None:
+    """Most readings are written down by themselves."""
+
+
+def observe_account(
+    account: SharedAccount, *, outside: Outside, first: Callable[[Observation], None] = _nothing
+) -> Observation:
+    """One reading, written down. Raises what `Directory.observe` raises; trouble leaves a finding behind.
+
+    `first` begins the transaction in which the reading is written down.
+    """
     directory = outside.directory_for(*account.tenant.way)
     give_connection_back()
     try:
@@ -40,25 +59,26 @@ def observe_account(account: SharedAccount, *, outside: Outside) -> Observation:
         with transaction.atomic():
             open_finding(Finding.Kind.ACCOUNT_MISSING, tenant=account.tenant, account=account, detail=str(trouble))
         raise
-    write_down(account, look)
+    with transaction.atomic():
+        first(look)
+        write_down(account, look)
     return look
 
 
-@transaction.atomic
 def write_down(account: SharedAccount, look: Observation) -> None:
     """Bring the account's facts and methods to what was read; record what appeared and what is gone."""
     # One writer at a time, so that two readings cannot both insert the same new method.
     here = SharedAccount.objects.select_for_update().only("pk", "password_changed_at").get(pk=account.pk)
     doubt_if_changed_elsewhere(account, before=here.password_changed_at, now=look.password_changed_at)
     _write_facts(account, look, here.password_changed_at)
-    present = {(m.directory_id, m.kind): m for m in account.methods.present()}
+    present = {(m.directory_id, m.kind): m for m in account.methods.present().select_related("authenticator")}
     seen = {(m.directory_id, str(m.kind)): m for m in look.methods}
     _seen_again([(method, seen[key]) for key, method in present.items() if key in seen], look.read_at)
     for key in present.keys() - seen.keys():
         _gone(account, present[key], look.read_at)
-    for key in seen.keys() - present.keys():
-        _appeared(account, seen[key], look.read_at)
-    flag_methods(account)
+    there = [present[key] for key in present.keys() & seen.keys()]
+    there += [_appeared(account, seen[key], look.read_at) for key in seen.keys() - present.keys()]
+    _flag(account, there, answered_at=look.read_at)
 
 
 def _write_facts(account: SharedAccount, look: Observation, password_changed_at: dt.datetime | None) -> None:
@@ -71,13 +91,15 @@ def _write_facts(account: SharedAccount, look: Observation, password_changed_at:
     account.sessions_valid_from = look.sessions_valid_from
     account.observed_at = look.read_at
     account.save()
-    tenant = account.tenant
-    tenant.observed_at, tenant.connection_problem = look.read_at, ""
-    tenant.save(update_fields=["observed_at", "connection_problem"])
-    # The tenant answered and knows the account, so what said otherwise is over.
-    Finding.objects.filter(
-        Q(account=account, kind=Finding.Kind.ACCOUNT_MISSING) | Q(tenant=tenant, kind=Finding.Kind.NO_CONNECTION)
-    ).exclude(status=Finding.Status.RESOLVED).update(status=Finding.Status.RESOLVED, changed_at=look.read_at)
+    _tenant_answered(account.tenant, look.read_at)
+
+
+def _tenant_answered(tenant: Tenant, at: dt.datetime) -> None:
+    """Every account of the tenant would write the same row again and again, and wait for the others to do so."""
+    known = tenant.observed_at
+    if known is None or at - known > OFTEN_ENOUGH or tenant.connection_problem:
+        tenant.observed_at, tenant.connection_problem = at, ""
+        tenant.save(update_fields=["observed_at", "connection_problem"])
 
 
 def _seen_again(pairs: list[tuple[Method, ObservedMethod]], at: dt.datetime) -> None:
@@ -95,13 +117,15 @@ def _gone(account: SharedAccount, method: Method, at: dt.datetime) -> None:
     _record("method.gone", account, method)
 
 
-def _appeared(account: SharedAccount, seen: ObservedMethod, at: dt.datetime) -> None:
-    same = Method.objects.filter(account=account, kind=seen.kind, directory_id=seen.directory_id, label=seen.label)
+def _appeared(account: SharedAccount, seen: ObservedMethod, at: dt.datetime) -> Method:
+    same = Method.objects.select_related("authenticator").filter(
+        account=account, kind=seen.kind, directory_id=seen.directory_id, label=seen.label
+    )
     stale = same.filter(removed_at__gt=at - STALE_READ).order_by("-removed_at").first()
     if stale is not None:
         stale.removed_at, stale.last_seen_at = None, at
         stale.save(update_fields=["removed_at", "last_seen_at"])
-        return
+        return stale
     method = Method.objects.create(
         reseller_id=account.reseller_id,
         account=account,
@@ -113,29 +137,49 @@ def _appeared(account: SharedAccount, seen: ObservedMethod, at: dt.datetime) -> 
         last_seen_at=at,
     )
     _record("method.appeared", account, method)
+    return method
 
 
 def flag_methods(account: SharedAccount) -> None:
     """Raise a finding for each method of nobody and each push approval; resolve what no longer holds."""
-    unknown = list(account.methods.unknown())
-    for method in unknown:
-        open_finding(
-            Finding.Kind.UNKNOWN_METHOD,
-            tenant=account.tenant,
-            account=account,
-            method=method,
-            detail=_("%(method)s is on the account and bound to nobody.") % {"method": method},
+    _flag(account, list(account.methods.present().select_related("authenticator")), answered_at=None)
+
+
+def _flag(account: SharedAccount, there: list[Method], *, answered_at: dt.datetime | None) -> None:
+    """`answered_at` is when the tenant answered and knew the account: what said otherwise is over."""
+    present = [method for method in there if method.kind not in NEVER_A_PERSONS]
+    wanted = {
+        (Finding.Kind.UNKNOWN_METHOD, method.pk): (
+            method,
+            _("%(method)s is on the account and bound to nobody.") % {"method": method},
         )
-    resolved = Q(kind=Finding.Kind.UNKNOWN_METHOD) & ~Q(method__in=unknown)
-    account.findings.filter(resolved).exclude(status=Finding.Status.RESOLVED).update(status=Finding.Status.RESOLVED)
-    for method in account.methods.present().filter(kind=MethodKind.MICROSOFT_AUTHENTICATOR):
-        open_finding(
-            Finding.Kind.PUSH_ON_SHARED,
-            tenant=account.tenant,
-            account=account,
-            method=method,
-            detail=_("A push request can ring on several phones, and whoever taps first lets it in."),
+        for method in present
+        if not hasattr(method, "authenticator")
+    } | {
+        (Finding.Kind.PUSH_ON_SHARED, method.pk): (
+            method,
+            _("A push request can ring on several phones, and whoever taps first lets it in."),
         )
+        for method in present
+        if method.kind == MethodKind.MICROSOFT_AUTHENTICATOR
+    }
+    about_it = Q(account=account) | Q(tenant_id=account.tenant_id, kind=Finding.Kind.NO_CONNECTION)
+    known = list(Finding.objects.filter(about_it, kind__in=FLAGGED).exclude(status=Finding.Status.RESOLVED))
+    said = {(finding.kind, finding.method_id): finding.detail for finding in known}
+    for (kind, method_id), (method, detail) in wanted.items():
+        if said.get((kind, method_id)) != detail:
+            open_finding(kind, tenant=account.tenant, account=account, method=method, detail=detail)
+    over = [finding.pk for finding in known if _is_over(finding, wanted, answered_at)]
+    if over:
+        Finding.objects.filter(pk__in=over).update(
+            status=Finding.Status.RESOLVED, changed_at=answered_at or timezone.now()
+        )
+
+
+def _is_over(finding: Finding, wanted: Container[object], answered_at: dt.datetime | None) -> bool:
+    if finding.kind in (Finding.Kind.ACCOUNT_MISSING, Finding.Kind.NO_CONNECTION):
+        return answered_at is not None
+    return finding.kind == Finding.Kind.UNKNOWN_METHOD and (finding.kind, finding.method_id) not in wanted
 
 
 def _record(verb: str, account: SharedAccount, method: Method) -> None:

@@ -13,7 +13,7 @@ from tenants.password_plans import Demanded, next_change
 from tenants.policy_queries import policies_of
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def plan_next_changes(secrets: Sequence[Secret]) -> None:
     """Call it in the transaction of whatever changed a policy, a demand or the version in force.
 

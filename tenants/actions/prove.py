@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -11,6 +12,9 @@ from msp.microsoft.ports import MethodKind, Observation
 from tenants.actions.work import Work
 from tenants.models import Step
 from tenants.plans import ACTS, Expected, StepKind, StepState, contradictions
+
+DATED = (StepKind.ROTATE_PASSWORD, StepKind.REVOKE_SESSIONS)
+"""What leaves a time behind at Microsoft."""
 
 
 def prove(work: Work, step: Step, steps: list[Step], look: Observation) -> None:
@@ -51,24 +55,26 @@ def expected_of(work: Work, steps: list[Step]) -> Expected:
         (s.method.directory_id, s.method.kind) for s in steps if s.method and s.status == StepState.VERIFIED
     )
     before = {(m["directory_id"], m["kind"]) for m in (work.target.before or {}).get("methods", [])}
-    bound = set(work.account.methods.present().filter(authenticator__isnull=False).values_list("directory_id", "kind"))
-    password = {(m.directory_id, m.kind) for m in work.account.methods.filter(kind=MethodKind.PASSWORD)}
-    rotated = _latest(work, StepKind.ROTATE_PASSWORD, steps, "proven_password_changed_at")
-    revoked = _latest(work, StepKind.REVOKE_SESSIONS, steps, "proven_sessions_valid_from")
-    return Expected(gone, frozenset(before | bound | password), rotated, revoked)
+    bound_or_password = Q(removed_at__isnull=True, authenticator__isnull=False) | Q(kind=MethodKind.PASSWORD)
+    known = set(work.account.methods.filter(bound_or_password).values_list("directory_id", "kind"))
+    latest = _latest_proofs(work, steps)
+    rotated = _proven(latest.get(StepKind.ROTATE_PASSWORD), "proven_password_changed_at")
+    revoked = _proven(latest.get(StepKind.REVOKE_SESSIONS), "proven_sessions_valid_from")
+    return Expected(gone, frozenset(before | known), rotated, revoked)
 
 
-def _latest(work: Work, kind: StepKind, steps: list[Step], fact: str) -> dt.datetime | None:
-    """The time that the last proof left at Microsoft: of this run, or of a later run on the same account."""
-    mine = [s for s in steps if s.kind == kind and s.status == StepState.VERIFIED]
+def _latest_proofs(work: Work, steps: list[Step]) -> dict[str, Step]:
+    """kind -> the last verified step of that kind: of this run, or of a later run on the same account."""
+    mine = {s.kind: s for s in steps if s.kind in DATED and s.status == StepState.VERIFIED}
     if not mine:
-        return None
-    last = (
-        Step.objects.filter(
-            target__account=work.account, kind=kind, status=StepState.VERIFIED, verified_at__gte=mine[-1].verified_at
-        )
-        .order_by("-verified_at")
-        .first()
-    )
-    proven = (last or mine[-1]).was.get(fact)
+        return {}
+    since = min(s.verified_at for s in mine.values() if s.verified_at)
+    verified = Step.objects.filter(target__account=work.account, status=StepState.VERIFIED, verified_at__gte=since)
+    later = {s.kind: s for s in verified.filter(kind__in=list(mine)).order_by("verified_at")}
+    return mine | later
+
+
+def _proven(step: Step | None, fact: str) -> dt.datetime | None:
+    """The time that a proof left at Microsoft."""
+    proven = step.was.get(fact) if step else None
     return dt.datetime.fromisoformat(proven) if proven else None

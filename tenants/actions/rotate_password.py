@@ -76,6 +76,7 @@ def _store_candidate(work: Work, step: Step) -> SecretVersion:
             account=work.account, defaults={"reseller_id": work.target.reseller_id}
         )
         number = (secret.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+        secret.account = work.account
         version = SecretVersion(reseller_id=work.target.reseller_id, secret=secret, number=number)
         password = new_password(policy_of(work.account).rules, forbidden=_names_of(work.account))
         version.sealed = work.outside.vault.seal(password.encode(), version.place)
@@ -139,8 +140,7 @@ def put_in_force(version: SecretVersion, *, proof: SecretVersion.Proof, outside:
         SecretVersion.objects.filter(pk=version.pk).update(proof=proof)
     else:
         version.advance(SecretVersion.Status.CURRENT, current_from=version.current_from or now, proof=proof)
-    resolve_findings(account, kind=Finding.Kind.PASSWORD_DOUBTFUL)
-    resolve_findings(account, kind=Finding.Kind.ROTATION_FAILED)
+    resolve_findings(account, kinds=(Finding.Kind.PASSWORD_DOUBTFUL, Finding.Kind.ROTATION_FAILED))
     meet_demands(version)
     if is_new:
         outside.tell_holders(version)

@@ -45,7 +45,7 @@ def say_which_signs_in(version: SecretVersion, *, by: Technician, reason: str) -
     if chosen.status != SecretVersion.Status.CURRENT:
         since = chosen.current_from or timezone.now()
         chosen.advance(SecretVersion.Status.CURRENT, current_from=since, proof=SecretVersion.Proof.PERSON)
-    resolve_findings(account, kind=Finding.Kind.PASSWORD_DOUBTFUL)
+    resolve_findings(account, kinds=[Finding.Kind.PASSWORD_DOUBTFUL])
     record(
         "password.settled",
         reseller_id=account.reseller_id,

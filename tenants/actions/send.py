@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from msp.errors import AnswerLost, DirectoryError, NoConnection, NotSent, NotTried, Refused
+from msp.lifecycle import advance_all
 from msp.microsoft.ports import Act, Answer, Observation
 from tenants.actions.connection import give_connection_back
 from tenants.actions.work import Work, nothing_more, refuse, was_before
@@ -67,9 +68,10 @@ def send(work: Work, errands: Sequence[Errand], look: Observation) -> None:
 def _intend(work: Work, errands: Sequence[Errand], look: Observation) -> None:
     with work.commit():
         work.lease.hold()
+        steps = [errand.step for errand in errands]
+        advance_all(steps, StepState.SENDING, sent_at=timezone.now(), was=was_before(look), problem="", looks=0)
         for errand in errands:
             step = errand.step
-            step.advance(StepState.SENDING, sent_at=timezone.now(), was=was_before(look), problem="", looks=0)
             errand.at_intent()
             work.record("step.sent", step, method=str(step.method_id or ""))
             work.reached(f"{step.kind}.intent.uncommitted")

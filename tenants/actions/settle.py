@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from msp.lifecycle import advance_all
 from msp.microsoft.ports import Observation, ProbeResult
 from tenants.actions.doubt_password import doubt_password
 from tenants.actions.rotate_password import put_in_force
@@ -18,6 +19,7 @@ OPEN = (StepState.SENDING, StepState.ACCEPTED, StepState.UNVERIFIED)
 
 def settle(work: Work, steps: list[Step], look: Observation) -> None:
     """Move every act that this reading proves, and every one that has been looked at often enough."""
+    proven = []
     for step in steps:
         if step.kind not in ACTS:
             continue
@@ -28,9 +30,11 @@ def settle(work: Work, steps: list[Step], look: Observation) -> None:
                 if step.status == StepState.SENDING and _was_somebody_elses(work, step):
                     _changed_by_another(work, step, look)
                 else:
-                    _proven(work, step, look)
+                    proven.append(step)
             else:
                 _not_seen(work, step)
+    if proven:
+        _proven(work, proven, look)
 
 
 def facts_of(step: Step) -> StepFacts:
@@ -38,25 +42,34 @@ def facts_of(step: Step) -> StepFacts:
     return StepFacts(step.kind, step.status, method, step.was, step.sent_at)
 
 
-def _proven(work: Work, step: Step, look: Observation) -> None:
-    work.reached(f"{step.kind}.readback.done")
+def _proven(work: Work, steps: list[Step], look: Observation) -> None:
+    """One reading proves them together, so they are written down together."""
+    for step in steps:
+        work.reached(f"{step.kind}.readback.done")
+    shown = {
+        "proven_password_changed_at": _iso(look, "password_changed_at"),
+        "proven_sessions_valid_from": _iso(look, "sessions_valid_from"),
+    }
     with work.commit():
         work.lease.hold()
-        step.advance(
-            StepState.VERIFIED,
-            verified_at=timezone.now(),
-            problem="",
-            was={
-                **step.was,
-                "proven_password_changed_at": _iso(look, "password_changed_at"),
-                "proven_sessions_valid_from": _iso(look, "sessions_valid_from"),
-            },
-        )
-        if step.kind == StepKind.ROTATE_PASSWORD and step.version is not None:
-            put_in_force(step.version, proof=SecretVersion.Proof.READ_BACK, outside=work.outside)
-        work.record("step.verified", step, request_ids=list(look.request_ids))
-        work.reached(f"{step.kind}.proof.uncommitted")
-    work.reached(f"{step.kind}.proof.committed")
+        for was in _distinct([step.was for step in steps]):
+            same = [step for step in steps if step.was == was]
+            advance_all(same, StepState.VERIFIED, verified_at=timezone.now(), problem="", was={**was, **shown})
+        for step in steps:
+            if step.kind == StepKind.ROTATE_PASSWORD and step.version is not None:
+                put_in_force(step.version, proof=SecretVersion.Proof.READ_BACK, outside=work.outside)
+            work.record("step.verified", step, request_ids=list(look.request_ids))
+            work.reached(f"{step.kind}.proof.uncommitted")
+    for step in steps:
+        work.reached(f"{step.kind}.proof.committed")
+
+
+def _distinct(facts: list[dict[str, object]]) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    for fact in facts:
+        if fact not in found:
+            found.append(fact)
+    return found
 
 
 def _was_somebody_elses(work: Work, step: Step) -> bool:

@@ -63,7 +63,7 @@ def store_password(
     )
     version.sealed = outside.vault.seal(password.encode(), version.place)
     version.save()
-    resolve_findings(account, kind=Finding.Kind.PASSWORD_DOUBTFUL)
+    resolve_findings(account, kinds=[Finding.Kind.PASSWORD_DOUBTFUL])
     record(
         "password.stored",
         reseller_id=account.reseller_id,
@@ -92,7 +92,7 @@ def _right_after_all(version: SecretVersion, *, by: Technician, note: str) -> No
         return
     version.advance(SecretVersion.Status.CURRENT, proof=SecretVersion.Proof.PERSON)
     account = version.secret.account
-    resolve_findings(account, kind=Finding.Kind.PASSWORD_DOUBTFUL)
+    resolve_findings(account, kinds=[Finding.Kind.PASSWORD_DOUBTFUL])
     record(
         "password.confirmed",
         reseller_id=version.reseller_id,

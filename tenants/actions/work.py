@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from msp.errors import Refused
-from msp.ledger.record import record
+from msp.ledger.models import Entry
+from msp.ledger.record import entry_of, write_entries
 from msp.microsoft.ports import Directory, Observation
 from tenants.actions.lease import HeldLease
 from tenants.models import SharedAccount, Step, Target
@@ -37,6 +38,7 @@ class Work:
     lease: HeldLease
     outside: Outside
     directory: Directory
+    said: list[Entry] = field(default_factory=list)
 
     @property
     def account(self) -> SharedAccount:
@@ -45,12 +47,17 @@ class Work:
     def reached(self, milestone: str) -> None:
         self.outside.reached(milestone)
 
-    def commit(self) -> AbstractContextManager[None]:
-        """A transaction of its own. Its first line must be `lease.hold()`."""
-        return transaction.atomic(durable=True)
+    @contextmanager
+    def commit(self) -> Iterator[None]:
+        """A transaction of its own. Its first line must be `lease.hold()`, its last writes down what was said in it."""
+        self.said.clear()
+        with transaction.atomic(durable=True):
+            yield
+            write_entries(self.said)
 
     def record(self, verb: str, step: Step, **facts: Any) -> None:
-        record(
+        """An entry of the ledger, written with the others at the end of this `commit`."""
+        entry = entry_of(
             verb,
             reseller_id=self.target.reseller_id,
             actor=None,
@@ -61,6 +68,7 @@ class Work:
             kind=step.kind,
             **facts,
         )
+        self.said.append(entry)
 
 
 def was_before(look: Observation) -> dict[str, Any]:

@@ -56,7 +56,9 @@ def work_target(target_id: UUID, *, outside: Outside) -> dt.datetime | None:
     A second message for the same target finds it not due, or finds the lease taken, and does nothing.
     """
     target = (
-        Target.objects.select_related("run", "account__tenant").filter(pk=target_id, due_at__lte=timezone.now()).first()
+        Target.objects.select_related("run", "account__tenant__customer")
+        .filter(pk=target_id, due_at__lte=timezone.now())
+        .first()
     )
     if target is None or _tenant_is_busy(target):
         return None
@@ -64,7 +66,7 @@ def work_target(target_id: UUID, *, outside: Outside) -> dt.datetime | None:
     if lease is None:
         return None
     # Somebody may have worked on it between our reading and our lease.
-    target.refresh_from_db()
+    target.refresh_from_db(fields=["due_at", "before", "after", "tries", "problem"])
     directory = outside.directory_for(*target.account.tenant.way)
     work = Work(target, lease, outside, directory)
     try:
@@ -99,7 +101,8 @@ def _until_it_must_wait(work: Work) -> float | None:
     except (NoConnection, Refused) as trouble:
         _stop(work, str(trouble))
         return None
-    Target.objects.filter(pk=work.target.pk).update(tries=0, problem="")
+    if work.target.tries or work.target.problem:
+        Target.objects.filter(pk=work.target.pk).update(tries=0, problem="")
     return seconds
 
 
@@ -201,5 +204,5 @@ def _write_due(work: Work, seconds: float | None) -> dt.datetime | None:
                 detail=" ".join(dict.fromkeys(problems)),
             )
         elif due_at is None or not {StepState.PLANNED, *WAITING} & set(states):
-            resolve_findings(work.account, kind=Finding.Kind.RUN_PROBLEM)
+            resolve_findings(work.account, kinds=[Finding.Kind.RUN_PROBLEM])
     return due_at
