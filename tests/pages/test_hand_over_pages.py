@@ -15,11 +15,10 @@ from django.urls import reverse
 from django.utils import timezone
 from redis.exceptions import ConnectionError as NoRedis
 
-from msp.errors import LedgerClosed
-from msp.ledger.models import Entry
 from technicians.models import HandOverLink, Role
 from technicians.views import hand_over
 from tenants.models import PasswordPolicy, SecretVersion
+from tests.support.closed_ledger import close_the_ledger
 from tests.support.recipient import decrypted, from_base64
 from tests.support.visitor import Visitor
 from tests.support.world import World
@@ -191,7 +190,7 @@ class WhoOpensALink(Scene):
     def test_while_the_ledger_is_closed_is_told_that_nothing_was_spent(self, monkeypatch: pytest.MonkeyPatch):
         path = self.link().partition("#")[0]
         with monkeypatch.context() as patch:
-            patch.setattr(Entry, "save", lambda *_, **__: (_ for _ in ()).throw(LedgerClosed("closed")))
+            close_the_ledger(patch)
             answer = self.outside().post(path)
         assert (answer.status_code, answer.json()) == (503, {"situation": "trouble"})
         assert self.outside().post(path).status_code == 200

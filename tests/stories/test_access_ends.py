@@ -11,13 +11,13 @@ from django.db import transaction
 from msp.access.actions import make_link
 from msp.access.models import OneTimeLink, TotpDevice
 from msp.errors import LedgerClosed, NotPermitted
-from msp.ledger.models import Entry
 from technicians.actions import end_access as ending
 from technicians.actions.enrol import begin_enrolment
 from technicians.actions.reveal_password import reveal_password
 from technicians.models import Assignment, Enrolment, Offboarding, Reveal, Technician
 from tenants.actions.observe_account import observe_account
 from tenants.models import Run
+from tests.support.closed_ledger import close_the_ledger
 from tests.support.world import World, second_factor_of
 
 
@@ -92,14 +92,14 @@ class IfTheLedgerCannotBeWritten(Scene):
         assert not Offboarding.objects.exists()
 
     def test_no_password_is_shown(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(Entry, "save", lambda *_, **__: (_ for _ in ()).throw(LedgerClosed("closed")))
+        close_the_ledger(monkeypatch)
         with pytest.raises(LedgerClosed), transaction.atomic():
             reveal_password(self.ana, self.account, reason="work", outside=self.world.outside)
         assert not Reveal.objects.exists()
 
     def test_nothing_is_sent_to_microsoft(self, monkeypatch: pytest.MonkeyPatch):
         run = self.world.offboard(self.ana).run
-        monkeypatch.setattr(Entry, "save", lambda *_, **__: (_ for _ in ()).throw(LedgerClosed("closed")))
+        close_the_ledger(monkeypatch)
         with pytest.raises(LedgerClosed):
             self.world.work(run)
         assert {e.kind for e in self.world.cloud.effects if e.by == "graph"} == set()

@@ -22,6 +22,7 @@ from technicians.actions.check_out import check_in, check_out, end_overdue_check
 from technicians.actions.reveal_password import copy_password, reveal_password
 from technicians.models import Assignment, CheckOut, Reveal, Role, Technician
 from tenants.models import ChangeDemand, PasswordPolicy, TenantGroup
+from tests.support.closed_ledger import close_the_ledger
 from tests.support.world import World, eventually
 
 MINUTE = dt.timedelta(minutes=1)
@@ -201,7 +202,7 @@ class WhoCannotCheckItOut(Scene):
         assert self.takes(ticket="INC42", reason="")
 
     def test_anybody_while_the_ledger_cannot_be_written(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(Entry, "save", lambda *_, **__: (_ for _ in ()).throw(LedgerClosed("closed")))
+        close_the_ledger(monkeypatch)
         with pytest.raises(LedgerClosed):
             self.takes()
         assert not CheckOut.objects.exists()

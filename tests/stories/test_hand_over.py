@@ -22,6 +22,7 @@ from technicians.hand_over_queries import Standing, find_link, links_on, standin
 from technicians.models import CheckOut, HandOverLink, Reveal, Role
 from technicians.tasks import tidy
 from tenants.models import ChangeDemand, PasswordPolicy, SecretVersion
+from tests.support.closed_ledger import close_the_ledger
 from tests.support.recipient import decrypted, finder_of, from_base64, key_of
 from tests.support.scan import Scan, answer_of, database_dump
 from tests.support.world import World
@@ -360,7 +361,7 @@ class IfTheLedgerCannotBeWritten(Scene):
         assert self.reads(made)["passwords"][0]["password"] == self.password
 
     def closes(self, patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(Entry, "save", lambda *_, **__: (_ for _ in ()).throw(LedgerClosed("closed")))
+        close_the_ledger(patch)
 
 
 @pytest.mark.django_db(transaction=True)

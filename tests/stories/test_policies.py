@@ -18,6 +18,7 @@ from tenants.models import ChangeDemand, PasswordPolicy, Secret, SharedAccount, 
 from tenants.password_plans import BUILT_IN, Place, Rules
 from tenants.policy_queries import policies_of, policy_at, policy_of
 from tests.pages.runs_stage import Office
+from tests.support.closed_ledger import close_the_ledger
 
 pytestmark = pytest.mark.django_db
 
@@ -269,7 +270,7 @@ class WhatTheLedgerSays(Scene):
 
     def test_when_it_cannot_be_written_nothing_changes(self, monkeypatch: pytest.MonkeyPatch):
         policy = set_policy(Place(), YEARLY, by=self.owner)
-        monkeypatch.setattr(Entry, "save", lambda *_, **__: (_ for _ in ()).throw(LedgerClosed("closed")))
+        close_the_ledger(monkeypatch)
         with pytest.raises(LedgerClosed):
             set_policy(Place(), MONTHLY, by=self.owner)
         with pytest.raises(LedgerClosed):

@@ -16,6 +16,7 @@ from technicians.actions.assign import assign, end_assignment
 from technicians.actions.reveal_password import Shown, copy_password, reveal_password
 from technicians.models import Assignment, Reveal, Role, Technician
 from tenants.models import ChangeDemand, Finding, PasswordPolicy, SecretVersion, SharedAccount
+from tests.support.closed_ledger import close_the_ledger
 from tests.support.world import World
 
 HOUR = dt.timedelta(hours=1)
@@ -172,7 +173,7 @@ class WhenThePolicyChangesWhatWasShown(Scene):
 
 class IfItCannotBeGivenOut(Scene):
     def test_a_ledger_that_cannot_be_written_keeps_it_in(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(Entry, "save", lambda *_, **__: (_ for _ in ()).throw(LedgerClosed("closed")))
+        close_the_ledger(monkeypatch)
         for act in (self.shows, self.copies):
             with pytest.raises(LedgerClosed):
                 act()
