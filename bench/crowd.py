@@ -12,7 +12,7 @@ from django.conf import settings
 from stage import certificate, cloud_process
 
 from msp.microsoft.connection import Connection
-from msp.microsoft.graph import graph_directories
+from msp.microsoft.graph import Graph
 from msp.ops.demo import public_certificate
 from msp.outside import Outside
 from msp.simulator.remote import RemoteCloud
@@ -33,6 +33,7 @@ class Crowd:
     outside: Outside
     owner: Technician
     people: list[Technician]
+    client_id: str
 
 
 @contextlib.contextmanager
@@ -47,8 +48,9 @@ def crowd(home: Path, *, number: int, tenants: int, **knobs: Any) -> Iterator[Cr
             client_id=client_id, client_certificate=str(pem), login_url=url, graph_url=url,
             ca_bundle=str(state / "ca.pem"), timeout_seconds=10,
         )  # fmt: skip
+        graph = Graph(connection)
         outside = Outside(
-            graph_directories(connection), Vault(FileKeeper(home / "keys")),
+            graph.directory, Vault(FileKeeper(home / "keys")), registrar_for=graph.registrar,
             patience=replace(Patience(), unreachable=(1, 2)),
         )  # fmt: skip
         reseller = Reseller.objects.create(name=f"Reseller {number}")
@@ -59,4 +61,4 @@ def crowd(home: Path, *, number: int, tenants: int, **knobs: Any) -> Iterator[Cr
         people = build_crowd(built, reseller, outside, prefix=f"bench{number}-")
         cloud.knobs(**knobs)
         cloud.log(clear=True)
-        yield Crowd(cloud, outside, owner, people)
+        yield Crowd(cloud, outside, owner, people, client_id)

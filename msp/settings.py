@@ -175,9 +175,14 @@ CELERY_BEAT_SCHEDULE = {
     "change_due_passwords": {"task": "tenants.tasks.change_due_passwords", "schedule": 60.0},
     "look_for_ended_assignments": {"task": "technicians.tasks.look_for_ended_assignments", "schedule": 60.0},
     "end_overdue_check_outs": {"task": "technicians.tasks.end_overdue_check_outs", "schedule": 60.0},
+    "empty_stale_codes": {"task": "technicians.tasks.empty_stale_codes", "schedule": 60.0},
     "read_due_accounts": {"task": "tenants.tasks.read_due_accounts", "schedule": 60.0},
+    "expire_enrolments": {"task": "technicians.tasks.expire_enrolments", "schedule": 30.0},
+    "sweep_tokens": {"task": "tenants.tasks.sweep_tokens", "schedule": 5 * 60.0},
     "tidy": {"task": "technicians.tasks.tidy", "schedule": 15 * 60.0},
     "mail_notices": {"task": "technicians.tasks.mail_notices", "schedule": 60.0},
+    "mind_take_overs": {"task": "technicians.tasks.mind_take_overs", "schedule": 60.0},
+    "remind_of_take_overs": {"task": "technicians.tasks.remind_of_take_overs", "schedule": 60 * 60.0},
 }
 
 # The app's own credential at Microsoft, and where Microsoft is.

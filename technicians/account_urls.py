@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from technicians.views import accounts, check_out, export, hand_over, password_care
+from technicians.views import accounts, check_out, codes, comparisons, export, hand_over, password_care
 
 urlpatterns = [
     path("accounts/<uuid:account_id>/", accounts.account, name="account"),
@@ -17,5 +17,9 @@ urlpatterns = [
     path("accounts/<uuid:account_id>/password/enter/", password_care.enter, name="enter_password"),
     path("accounts/<uuid:account_id>/password/settle/", password_care.settle, name="settle_password"),
     path("accounts/<uuid:account_id>/password/find-out/", password_care.find_out, name="find_out_password"),
+    path("accounts/<uuid:account_id>/my-code/", codes.my_code, name="my_code"),
+    path("accounts/<uuid:account_id>/my-seed/", codes.my_seed, name="my_seed"),
+    path("accounts/<uuid:account_id>/second-devices/", codes.declare, name="declare_duplicate"),
+    path("accounts/<uuid:account_id>/compare-codes/", comparisons.ask, name="compare_codes"),
     path("passwords/export/", export.export, name="export_passwords"),
 ]

@@ -16,7 +16,7 @@ from technicians.models import Assignment, Authenticator, Enrolment, Offboarding
 from tenants.models import Method, SecretVersion, SharedAccount, within
 from tenants.run_queries import RunRow, run_rows, runs_seen_by
 
-SHOW = {"": _("Active"), "left": _("Left"), "all": _("Everybody")}
+SHOW = {"": _("Active"), "suspended": _("Suspended"), "left": _("Left"), "all": _("Everybody")}
 """The filters of the list of technicians, by the word in the address."""
 
 NEWEST = 50
@@ -42,6 +42,12 @@ class MethodRow:
     method: Method
     owner: Technician | None
     remark: str
+    authenticator: Authenticator | None = None
+
+    @property
+    def rests_on_a_word(self) -> bool:
+        """Nobody proved whose it is; such a binding can be taken back."""
+        return self.authenticator is not None and self.authenticator.proof in Authenticator.ON_A_WORD
 
 
 @dataclass(frozen=True)
@@ -97,19 +103,20 @@ def _fetched(people: Iterable[Any], account: SharedAccount) -> dict[Any, dt.date
 
 
 def _method_rows(methods: list[Method], bound: list[Authenticator], assigned: set[Any]) -> list[MethodRow]:
-    owners = {a.method_id: a.technician for a in bound}
+    keys = {a.method_id: a for a in bound}
     rows = []
     for method in methods:
-        owner = owners.get(method.pk)
+        key = keys.get(method.pk)
+        owner = key.technician if key else None
         if method.kind == Method.Kind.PASSWORD:
             remark: Any = ""
         elif owner is None:
             remark = _("Unknown: bound to nobody")
         elif not owner.is_active:
-            remark = _("Left")
+            remark = owner.get_status_display()
         else:
             remark = "" if owner.pk in assigned else _("Not assigned any more")
-        rows.append(MethodRow(method, owner, str(remark)))
+        rows.append(MethodRow(method, owner, str(remark), key))
     return rows
 
 
@@ -132,7 +139,7 @@ def technicians_like(user: Any, *, words: str = "", show: str = "") -> QuerySet[
         found = found.filter(Q(name__icontains=word) | Q(email__icontains=word))
     if show == "all":
         return found
-    return found.filter(status=Technician.Status.LEFT if show == "left" else Technician.Status.ACTIVE)
+    return found.filter(status=show if show in SHOW and show else Technician.Status.ACTIVE)
 
 
 def technician_rows(people: Iterable[Technician], user: Any) -> list[TechnicianRow]:
@@ -175,8 +182,13 @@ def reveals_to(technician: Technician, user: Any) -> QuerySet[Any]:
 
 
 def runs_about(technician: Technician, user: Any) -> list[RunRow]:
-    """The departure of this person, and what this person asked for."""
-    about = Q(offboardings__technician=technician) | Q(requested_by=technician)
+    """The departure, suspensions and lost phones of this person, and what this person asked for."""
+    about = (
+        Q(offboardings__technician=technician)
+        | Q(suspension__technician=technician)
+        | Q(lost_device__technician=technician)
+        | Q(requested_by=technician)
+    )
     return run_rows(runs_seen_by(user).filter(about).distinct()[:NEWEST], user)
 
 

@@ -111,8 +111,12 @@ class DeparturePlan:
 
 def plan_departure(holdings: Iterable[Holding]) -> DeparturePlan:
     """Cut access first where the leaver can still get in, spread over the tenants."""
-    ordered = spread_over_tenants(sorted(holdings, key=_urgency))
-    return DeparturePlan(tuple(AccountPlan(h, _steps(h)) for h in ordered))
+    return DeparturePlan(tuple(AccountPlan(h, _steps(h)) for h in in_order_of_urgency(holdings)))
+
+
+def in_order_of_urgency(holdings: Iterable[Holding]) -> list[Holding]:
+    """First where the person can still get in, spread over the tenants."""
+    return spread_over_tenants(sorted(holdings, key=_urgency))
 
 
 def _urgency(holding: Holding) -> tuple[bool, bool, bool, str, str]:

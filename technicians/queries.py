@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -35,9 +35,9 @@ def accounts_of(technician: Technician) -> list[SharedAccount]:
     return list(concerned.select_related("tenant"))
 
 
-def holdings_of(technician: Technician) -> list[Holding]:
-    """The facts that a departure is planned from, in a constant number of queries."""
-    accounts = accounts_of(technician)
+def holdings_of(technician: Technician, only: Collection[Any] | None = None) -> list[Holding]:
+    """The facts that a departure is planned from, in a constant number of queries; `only` these accounts, by id."""
+    accounts = [a for a in accounts_of(technician) if only is None or a.pk in only]
     ids = [a.pk for a in accounts]
     mine = _mine(technician, ids)
     present = _by_account(Method.objects.present().personal().filter(account__in=ids).values_list("account_id", "pk"))

@@ -6,11 +6,18 @@ from celery import shared_task
 
 from msp.access.actions import forget_links
 from msp.ops.people import address_of_pages
+from msp.outside import outside
 from technicians.actions.check_out import end_overdue_check_outs as end_overdue
+from technicians.actions.clear_up_enrolments import clear_up_enrolments
+from technicians.actions.compare_codes import close_late_checks
 from technicians.actions.ended_assignments import look_for_ended_assignments as look_for_ended
+from technicians.actions.expire_enrolments import expire_enrolments as expire
+from technicians.actions.finish_take_over import mind_take_overs as mind
 from technicians.actions.hand_over import close_links
+from technicians.actions.keep_code import end_stale_kept_codes
 from technicians.actions.keep_upload import forget_uploads
 from technicians.actions.mail_notices import mail_notices as mail_due_notices
+from technicians.actions.remind_of_take_overs import remind_of_take_overs as remind
 
 
 @shared_task(name="technicians.tasks.tidy")
@@ -30,6 +37,28 @@ def end_overdue_check_outs() -> None:
     end_overdue()
 
 
+@shared_task(name="technicians.tasks.empty_stale_codes")
+def empty_stale_codes() -> None:
+    end_stale_kept_codes()
+    close_late_checks()
+
+
 @shared_task(name="technicians.tasks.mail_notices")
 def mail_notices() -> None:
     mail_due_notices(base=address_of_pages())
+
+
+@shared_task(name="technicians.tasks.mind_take_overs")
+def mind_take_overs() -> None:
+    mind()
+
+
+@shared_task(name="technicians.tasks.remind_of_take_overs")
+def remind_of_take_overs() -> None:
+    remind(base=address_of_pages())
+
+
+@shared_task(name="technicians.tasks.expire_enrolments")
+def expire_enrolments() -> None:
+    expire()
+    clear_up_enrolments(outside=outside())

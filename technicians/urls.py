@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from technicians.views import enrolment, hand_over, notices, technicians
+from technicians.views import codes, comparisons, hand_over, notices, technicians
 
 app_name = "technicians"
 
@@ -11,10 +11,12 @@ urlpatterns = [
     path("<uuid:technician_id>/", technicians.technician, name="detail"),
     path("<uuid:technician_id>/assign/", technicians.assign, name="assign"),
     path("assignments/<uuid:assignment_id>/end/", technicians.end_assignment, name="end_assignment"),
-    path("enrolments/on/<uuid:account_id>/", enrolment.begin, name="enrol"),
-    path("enrolments/<uuid:enrolment_id>/", enrolment.enrolment, name="enrolment"),
-    path("enrolments/<uuid:enrolment_id>/finish/", enrolment.finish, name="enrol_finish"),
-    path("enrolments/<uuid:enrolment_id>/cancel/", enrolment.cancel, name="enrol_cancel"),
+    path("enrolments/", include("technicians.enrolment_urls")),
+    path("second-devices/<uuid:duplicate_id>/withdraw/", codes.withdraw, name="withdraw_duplicate"),
+    path("comparisons/<uuid:check_id>/", comparisons.comparison, name="comparison"),
     path("hand-overs/<uuid:link_id>/withdraw/", hand_over.withdraw, name="hand_over_withdraw"),
+    path("take-overs/", include("technicians.take_over_urls")),
+    path("", include("technicians.bulk_urls")),
+    path("", include("technicians.life_urls")),
     path("", include("technicians.offboarding_urls")),
 ]

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 
 from tenants.actions.change_due_passwords import UNSETTLED
 from tenants.actions.set_policy import RIGHT, may_set
-from tenants.models import PasswordPolicy, Secret, SharedAccount, Step, Tenant, TenantGroup
+from tenants.models import EnrolmentPolicy, PasswordPolicy, Secret, SharedAccount, Step, Tenant, TenantGroup
 from tenants.password_plans import Place, Rules
 from tenants.plans import StepKind
-from tenants.policy_queries import Applied, place_of, policy_at, policy_of, rules_of
+from tenants.policy_places import place_of
+from tenants.policy_queries import Applied, policy_at, policy_of, rules_of
 from tenants.policy_words import BECAUSE, changes, in_words, made_of
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def policy_card(account: SharedAccount, person: Technician) -> PolicyCard:
     )
 
 
-def where(policy: PasswordPolicy | None) -> str:
+def where(policy: PasswordPolicy | EnrolmentPolicy | None) -> str:
     """The place of a policy, as it stands after "the policy"."""
     if policy is None:
         return _("built into Latchkey")
@@ -99,10 +100,10 @@ class PolicyRow:
     changes: str
 
 
-def policies_seen_by(user: Any) -> QuerySet[Any]:
+def policies_seen_by(user: Any, kind: type[PasswordPolicy] | type[EnrolmentPolicy] = PasswordPolicy) -> QuerySet[Any]:
     """The whole reseller's first, then those of groups, tenants and accounts by name."""
     return (
-        PasswordPolicy.objects.visible_to(user)
+        kind.objects.visible_to(user)
         .select_related("reseller", "group", "tenant", "account", "changed_by")
         .order_by(
             F("account__user_principal_name").asc(nulls_first=True),
@@ -118,10 +119,10 @@ def policy_row(policy: PasswordPolicy) -> PolicyRow:
     return PolicyRow(policy, where(policy), rules, made_of(rules), changes(rules))
 
 
-def groups_without_policy(person: Technician) -> QuerySet[TenantGroup]:
+def groups_without_policy(person: Technician, policies: str = "password_policies") -> QuerySet[TenantGroup]:
     """Where this person could set one."""
     seen = TenantGroup.objects.visible_to(person) if person.may(RIGHT) else TenantGroup.objects.none()
-    found: QuerySet[TenantGroup] = seen.filter(password_policies=None).order_by("name")
+    found: QuerySet[TenantGroup] = seen.filter(**{policies: None}).order_by("name")
     return found
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from django.db.models import Q
-
-from tenants.models import PasswordPolicy, SharedAccount, TenantGroup
-from tenants.password_plans import BUILT_IN, Place, Rules, nearest
+from tenants.models import PasswordPolicy, SharedAccount
+from tenants.password_plans import BUILT_IN, Place, Rules
+from tenants.policy_places import nearest_policies, nearest_policy_at
 
 
 @dataclass(frozen=True)
@@ -29,11 +27,6 @@ def rules_of(policy: PasswordPolicy) -> Rules:
     return Rules(**facts)
 
 
-def place_of(policy: PasswordPolicy) -> Place:
-    """Where the policy is set; needs `group`, `tenant` and `account` loaded."""
-    return Place(group=policy.group, tenant=policy.tenant, account=policy.account)
-
-
 def policy_of(account: SharedAccount) -> Applied:
     """The nearest policy of one account."""
     return policies_of([account])[account.pk]
@@ -41,59 +34,12 @@ def policy_of(account: SharedAccount) -> Applied:
 
 def policies_of(accounts: Iterable[SharedAccount]) -> Mapping[Any, Applied]:
     """The nearest policy of each account, by its id, in two queries however many there are."""
-    wanted = list(accounts)
-    groups = _groups_of({account.tenant_id for account in wanted})
-    known = _policies(
-        {account.reseller_id for account in wanted},
-        accounts={account.pk for account in wanted},
-        tenants={account.tenant_id for account in wanted},
-        groups={group for names in groups.values() for group in names},
-    )
-    return {
-        account.pk: _applied(
-            nearest(
-                known[account.reseller_id],
-                account=account.pk,
-                tenant=account.tenant_id,
-                groups=groups[account.tenant_id],
-            )
-        )
-        for account in wanted
-    }
+    return {pk: _applied(policy) for pk, policy in nearest_policies(PasswordPolicy, accounts).items()}
 
 
 def policy_at(place: Place, *, reseller_id: Any, without: PasswordPolicy | None = None) -> Applied:
     """What applies at this place, or would without one policy. The place holds rows, the account's tenant as its id."""
-    account, tenant = (place.account.pk, place.account.tenant_id) if place.account else (None, None)
-    tenant = place.tenant.pk if place.tenant else tenant
-    groups = _groups_of({tenant})[tenant] if tenant else [place.group.pk] if place.group else []
-    known = _policies({reseller_id}, accounts={account} - {None}, tenants={tenant} - {None}, groups=set(groups))
-    left = [(at, policy) for at, policy in known[reseller_id] if policy != without]
-    return _applied(nearest(left, account=account, tenant=tenant, groups=groups))
-
-
-def _policies(
-    resellers: set[Any], *, accounts: set[Any], tenants: set[Any], groups: set[Any]
-) -> defaultdict[Any, list[tuple[Place, PasswordPolicy]]]:
-    """The policies that could be the nearest one of these, by their reseller."""
-    found: defaultdict[Any, list[tuple[Place, PasswordPolicy]]] = defaultdict(list)
-    everywhere = Q(group=None, tenant=None, account=None)
-    near = everywhere | Q(account__in=accounts) | Q(tenant__in=tenants) | Q(group__in=groups)
-    for policy in PasswordPolicy.objects.filter(near, reseller__in=resellers).select_related(
-        "reseller", "group", "tenant", "account"
-    ):
-        place = Place(group=policy.group_id, tenant=policy.tenant_id, account=policy.account_id)
-        found[policy.reseller_id].append((place, policy))
-    return found
-
-
-def _groups_of(tenants: set[Any]) -> defaultdict[Any, list[Any]]:
-    """The groups of each tenant by name."""
-    found: defaultdict[Any, list[Any]] = defaultdict(list)
-    through = TenantGroup.objects.filter(tenants__in=tenants).order_by("name").values_list("tenants", "pk")
-    for tenant_id, group_id in through:
-        found[tenant_id].append(group_id)
-    return found
+    return _applied(nearest_policy_at(PasswordPolicy, place, reseller_id=reseller_id, without=without))
 
 
 def _applied(policy: PasswordPolicy | None) -> Applied:

@@ -368,18 +368,24 @@ def run_rows(runs: Iterable[Run], user: Any) -> list[RunRow]:
             run=run,
             state=run_state(**{name: counts.get(run.pk, empty)[name] for name in condition_counts("")}),
             accounts=counts.get(run.pk, empty)["accounts"],
-            leavers=[str(o.technician) for o in run.offboardings.all()],
+            leavers=[str(person) for person in people_about(run)],
             second_look_at=counts.get(run.pk, empty).get("second_look_at"),
         )
         for run in runs
     ]
 
 
+def people_about(run: Any) -> list[Any]:
+    """Who left, whose phone was lost or who is suspended; no query for a run of `runs_seen_by`."""
+    decisions = [*run.offboardings.all(), getattr(run, "lost_device", None), getattr(run, "suspension", None)]
+    return [decision.technician for decision in decisions if decision is not None]
+
+
 def runs_seen_by(user: Any) -> Any:
-    """Newest first, with who asked and who left."""
+    """Newest first, with who asked and whom it is about."""
     return (
         Run.objects.visible_to(user)
-        .select_related("requested_by")
+        .select_related("requested_by", "lost_device__technician", "suspension__technician")
         .prefetch_related("offboardings__technician")
         .order_by("-started_at")
     )

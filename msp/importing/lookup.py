@@ -132,7 +132,7 @@ class People:
             plan.error(
                 line.number,
                 "technician",
-                _("%(name)s has left: nothing can be given to somebody who is gone.") % {"name": person},
+                _("%(name)s has left or is away: nothing can be given to somebody who is not here.") % {"name": person},
             )
             return None
         return person

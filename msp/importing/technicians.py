@@ -131,7 +131,9 @@ class Importer:
     def _compare(self, line: Line, person: Technician, name: str, role: Role | None, groups: list[str] | None) -> None:
         if not person.is_active:
             self.plan.error(
-                line.number, "email", _("%(name)s has left; an import brings nobody back.") % {"name": person}
+                line.number,
+                "email",
+                _("%(name)s has left or is away; an import brings nobody back.") % {"name": person},
             )
             return
         words = []

@@ -12,8 +12,10 @@ from msp.errors import BadInput, NotPermitted
 from msp.ledger.record import record
 from technicians.actions.check_out import end_check_outs_of
 from technicians.actions.ended_assignments import demand_changes_after
+from technicians.actions.follow_with_methods import follow_with_methods
+from technicians.actions.keep_code import end_kept_codes
 from technicians.models import Assignment, Technician
-from tenants.models import SharedAccount
+from tenants.models import Run, SharedAccount
 
 
 def assign(
@@ -29,7 +31,10 @@ def assign(
     if not by.may("assign"):
         raise NotPermitted(_("Your role may not assign accounts; nothing was changed."))
     if not technician.is_active:
-        raise BadInput(_("%(name)s has left and cannot be given an account.") % {"name": technician})
+        raise BadInput(
+            _("%(name)s cannot be given an account: %(state)s.")
+            % {"name": technician, "state": technician.get_status_display()}
+        )
     if technician.reseller_id != account.reseller_id or by.reseller_id != account.reseller_id:
         raise NotPermitted(_("This account belongs to another reseller; nothing was changed."))
     from_at = from_at or timezone.now()
@@ -66,8 +71,11 @@ def assign(
 
 
 @transaction.atomic
-def end_assignment(assignment: Assignment, *, by: Technician) -> None:
-    """It ends now. Ending it twice changes nothing."""
+def end_assignment(assignment: Assignment, *, by: Technician) -> Run | None:
+    """It ends now, and a run takes the person's methods there away. Ending it twice changes nothing.
+
+    Answers that run, None when no method of theirs is there.
+    """
     if not by.may("assign"):
         raise NotPermitted(_("Your role may not assign accounts; nothing was changed."))
     now = timezone.now()
@@ -82,4 +90,8 @@ def end_assignment(assignment: Assignment, *, by: Technician) -> None:
             technician_id=assignment.technician_id,
         )
         end_check_outs_of(assignment.technician, by=by, account=account)
+        end_kept_codes(technician=assignment.technician, account=account, because=_("The assignment ended."), by=by)
         demand_changes_after([assignment], by=by)
+        assignment.until_at = now
+        return next(iter(follow_with_methods([assignment], by=by)), None)
+    return None

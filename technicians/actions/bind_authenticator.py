@@ -7,27 +7,37 @@ from django.utils.translation import gettext as _
 
 from msp.errors import BadInput, NotPermitted
 from msp.ledger.record import record
+from technicians.actions.spare_method import spare_method
 from technicians.models import Authenticator, Technician
 from tenants.actions.observe_account import flag_methods
-from tenants.models import Method
+from tenants.models import Method, SharedAccount
 
 
 def bind_authenticator(
-    method: Method, technician: Technician, *, by: Technician, proof: Authenticator.Proof, label: str = ""
+    method: Method,
+    technician: Technician,
+    *,
+    by: Technician,
+    proof: Authenticator.Proof,
+    label: str = "",
+    note: str = "",
 ) -> Authenticator:
-    """Raises NotPermitted, and BadInput when the method is somebody else's or gone.
+    """Raises NotPermitted, and BadInput when the method is somebody else's, gone, or being removed right now.
 
-    The same binding twice is the same binding.
+    The same binding twice is the same binding. A removal that was planned and not sent yet does not happen.
     """
     if technician.reseller_id != method.reseller_id or by.reseller_id != method.reseller_id:
         raise NotPermitted(_("This method belongs to another reseller; nothing was changed."))
     if not technician.is_active:
-        raise BadInput(_("%(name)s has left: nothing can be bound to somebody who is gone.") % {"name": technician})
-    if method.removed_at is not None:
-        raise BadInput(_("This method is not on the account any more; nothing was bound."))
+        raise BadInput(_("%(name)s has left or is away: nothing can be bound to them.") % {"name": technician})
     account = method.account
     try:
         with transaction.atomic():
+            # Whoever plans the removal of unknown methods takes this lock too, and so sees this binding or is seen.
+            SharedAccount.objects.select_for_update(no_key=True).only("pk").get(pk=account.pk)
+            method.refresh_from_db(fields=["removed_at"])
+            if method.removed_at is not None:
+                raise BadInput(_("This method is not on the account any more; nothing was bound."))
             bound, made = Authenticator.objects.get_or_create(
                 method=method,
                 defaults={
@@ -35,6 +45,7 @@ def bind_authenticator(
                     "technician": technician,
                     "proof": proof,
                     "label": label,
+                    "note": note,
                     "bound_by": by,
                 },
             )
@@ -43,6 +54,7 @@ def bind_authenticator(
                     _("This method is bound to %(name)s already; nothing was changed.") % {"name": bound.technician}
                 )
             if made:
+                spare_method(method, bound)
                 record(
                     "authenticator.bound",
                     reseller_id=method.reseller_id,
@@ -52,6 +64,7 @@ def bind_authenticator(
                     technician_id=technician.pk,
                     method=str(method.pk),
                     proof=proof,
+                    note=note,
                 )
                 flag_methods(account)
     except IntegrityError as clash:

@@ -28,7 +28,7 @@ def change_technician(
     if not by.may("import") or by.reseller_id != person.reseller_id or by.reach != Reach.EVERYTHING:
         raise NotPermitted(_("Your role may not change people; nothing was changed."))
     if not person.is_active:
-        raise BadInput(_("%(name)s has left; nothing was changed.") % {"name": person})
+        raise BadInput(_("%(name)s has left or is away; nothing was changed.") % {"name": person})
     wanted = person.role if role is None else role
     if wanted not in Role.values or (wanted == Role.CUSTOMER_CONTACT and person.customer_id is None):
         raise BadInput(_("%(name)s cannot be given the role %(role)s.") % {"name": person, "role": wanted})

@@ -82,7 +82,7 @@ def end_overdue_check_outs() -> int:
     """For the clock: end those whose time is over or whose holder has lost the account. Says how many."""
     now = timezone.now()
     held = Assignment.objects.live(now).filter(technician=OuterRef("technician"), account=OuterRef("account"))
-    overdue = _live().filter(Q(until_at__lte=now) | ~Exists(held) | Q(technician__status=Technician.Status.LEFT))
+    overdue = _live().filter(Q(until_at__lte=now) | ~Exists(held) | ~Q(technician__status=Technician.Status.ACTIVE))
     ended = 0
     for found in overdue:
         because = Ended.TIME_OVER if found.until_at <= now else Ended.ACCESS_ENDED

@@ -1,12 +1,14 @@
-"""Somebody has an account no longer: what that person knows of it must change where the policy says so."""
+"""Somebody has an account no longer: what they know of it must change where the policy says so, and methods go."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
 
+from django.db import transaction
 from django.utils import timezone
 
+from technicians.actions.follow_with_methods import follow_with_methods
 from technicians.models import Assignment, Reveal, Technician
 from tenants.actions.demand_change import demand_change
 from tenants.models import ChangeDemand, SecretVersion
@@ -49,4 +51,6 @@ def look_for_ended_assignments() -> int:
         for assignment in ran_out.select_related("account__tenant", "technician")
         if (assignment.technician_id, assignment.account_id) not in live
     ]
-    return demand_changes_after(ended)
+    with transaction.atomic():
+        follow_with_methods(ended)
+        return demand_changes_after(ended)

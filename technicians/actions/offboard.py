@@ -75,5 +75,5 @@ def _may_offboard(technician: Technician, by: Technician) -> None:
         raise NotPermitted(_("Nobody offboards themselves: ask another manager. Nothing was changed."))
     if technician.role == Role.OWNER and by.role != Role.OWNER:
         raise NotPermitted(_("Only an owner may offboard an owner; nothing was changed."))
-    if not technician.is_active:
+    if technician.status == Technician.Status.LEFT:
         raise BadInput(_("%(name)s has left already; look at that run. Nothing was changed.") % {"name": technician})

@@ -58,6 +58,8 @@ class Authenticator(Row):
         CLAIMED = "claimed", _("Claimed by this technician; the label is the evidence")
         SAID = "said", _("Said by a manager")
 
+    ON_A_WORD = (Proof.IMPORTED, Proof.CLAIMED, Proof.SAID)
+
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="+")
     method = models.OneToOneField(Method, on_delete=models.PROTECT, related_name="authenticator")
     technician = models.ForeignKey(Technician, on_delete=models.PROTECT, related_name="authenticators")

@@ -22,7 +22,11 @@ class SuspensionQuerySet(Walled):
 
 
 class Suspension(Row):
-    """Somebody is away for long and comes back. `accounts` are the ids of those they held, to be given back."""
+    """Somebody is away for long and comes back.
+
+    `accounts` is what they held, to be given back: [{"account": id, "from": ISO 8601, "until": ISO 8601 or null,
+    "reason": text}], also assignments that were still to begin.
+    """
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="+")
     technician = models.ForeignKey(Technician, on_delete=models.PROTECT, related_name="suspensions")

@@ -25,6 +25,8 @@ from technicians.hand_over_queries import links_on
 from technicians.knowledge_queries import who_knows_card
 from technicians.models import Technician
 from technicians.pages import account_page, assigned_now
+from technicians.seed_care_queries import seed_care
+from technicians.take_over_queries import take_over_card
 from tenants.models import SharedAccount
 from tenants.policy_pages import policy_card
 from tenants.queries import runs_on
@@ -181,6 +183,10 @@ def _context(request: HttpRequest, found: SharedAccount) -> dict[str, Any]:
         "card": reveal_card(found, person, assigned=assigned),
         "may_reveal": person.may("reveal") and assigned,
         "people_to_enrol": _people_to_enrol(person, page, assigned),
+        "seed_care": seed_care(found, page, person),
+        "take_over_card": take_over_card(found, person),
+        "may_claim": assigned or person.may("enrol"),
+        "may_enrol": person.may("enrol"),
     }
 
 

@@ -41,7 +41,7 @@ def _decide(request: HttpRequest, technician: Technician) -> HttpResponse:
         return _page(
             request, technician, trouble=str(trouble), status=403 if isinstance(trouble, NotPermitted) else 422
         )
-    if _promised(request) not in (None, size_of(run)):
+    if promised(request) not in (None, size_of(run)):
         messages.warning(
             request,
             _(
@@ -69,18 +69,19 @@ def _page(request: HttpRequest, technician: Technician, *, trouble: str = "", st
             "plan": plan,
             "rows": Paginator(shown, ACCOUNTS_PER_PAGE).get_page(request.GET.get("page")),
             "only_held": only_held,
-            "size": _size(plan),
+            "size": size_of_plan(plan),
             "minutes": max(1, round(expected_seconds(plan) / 60)),
         }
     return render(request, "technicians/offboarding/preview.html", context, status=status)
 
 
-def _size(plan: DeparturePlan) -> Size:
+def size_of_plan(plan: DeparturePlan) -> Size:
+    """How much the plan has to do, counted as `size_of` counts a run."""
     removals = sum(step.kind == StepKind.REMOVE_METHOD for account in plan.accounts for step in account.steps)
     return Size(accounts=len(plan.accounts), tenants=plan.tenants, methods=removals)
 
 
-def _promised(request: HttpRequest) -> Size | None:
+def promised(request: HttpRequest) -> Size | None:
     """The size that the preview promised, which the form carries; None when it carries none."""
     given = [request.POST.get(f"promised_{name}", "") for name in ("accounts", "tenants", "methods")]
     if not all(value.isdecimal() for value in given):

@@ -19,7 +19,9 @@ from django.views.decorators.vary import vary_on_headers
 
 from msp.access.rights import needs, reader
 from msp.errors import BadInput
-from technicians.actions import assign as assigning
+from technicians.actions.assign import end_assignment as end_one
+from technicians.actions.assign_many import assign_many
+from technicians.enrolment_lists import life_of
 from technicians.forms import AssignForm
 from technicians.knowledge_queries import accounts_known_to, rows_of
 from technicians.models import Assignment, Technician
@@ -73,7 +75,7 @@ def assign(request: HttpRequest, technician_id: UUID) -> HttpResponse:
         return _page(request, found, form)
     given = form.cleaned_data
     try:
-        assigning.assign(found, given["account"], by=reader(request), reason=given["reason"], until_at=given["until"])
+        assign_many(found, [given["account"]], by=reader(request), reason=given["reason"], until=given["until"])
     except BadInput as wrong:
         form.add_error(None, str(wrong))
         return _page(request, found, form)
@@ -88,15 +90,13 @@ def assign(request: HttpRequest, technician_id: UUID) -> HttpResponse:
 def end_assignment(request: HttpRequest, assignment_id: UUID) -> HttpResponse:
     seen = Assignment.objects.visible_to(request.user).select_related("account", "technician")
     found: Assignment = get_object_or_404(seen, pk=assignment_id)
-    assigning.end_assignment(found, by=reader(request))
-    messages.warning(
-        request,
-        _(
-            "%(account)s is taken from %(name)s inside Latchkey. At Microsoft nothing was changed: "
-            "the authenticator and a password that was seen still work there."
-        )
-        % {"account": found.account, "name": found.technician},
+    run = end_one(found, by=reader(request))
+    words = (
+        _("%(account)s is taken from %(name)s. A run is removing the authenticator of %(name)s there.")
+        if run
+        else _("%(account)s is taken from %(name)s, who has no authenticator there.")
     )
+    messages.success(request, words % {"account": found.account, "name": found.technician})
     return redirect("technicians:detail", found.technician_id)
 
 
@@ -135,8 +135,9 @@ def _page(request: HttpRequest, found: Technician, form: AssignForm | None = Non
         "may_see_accounts": person.may("see_accounts"),
         "may_assign": may_assign,
         "form": (form or AssignForm(by=person)) if may_assign else None,
-        "may_offboard": person.may("offboard") and found.is_active and found.pk != person.pk,
+        "may_offboard": person.may("offboard") and found.status != Technician.Status.LEFT and found.pk != person.pk,
         "is_me": found.pk == person.pk,
+        "life": life_of(found, person),
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form is not None else HTTPStatus.OK
     return render(request, "technicians/technician.html", context, status=status)

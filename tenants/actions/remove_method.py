@@ -6,7 +6,7 @@ from msp.errors import DefaultMethodRefused, DirectoryError, Refused
 from msp.microsoft.ports import Answer, MethodKind, Observation, RemoveMethod
 from tenants.actions.send import Errand
 from tenants.actions.work import Work, block
-from tenants.models import Method, Step
+from tenants.models import NEVER_A_WAY_IN, Method, Run, Step
 from tenants.plans import StepKind, StepState, last_way_in, leaves_a_way_in
 
 
@@ -14,10 +14,9 @@ def remove_method(work: Work, step: Step, look: Observation) -> Errand | None:
     """Ask the guard once more, on what was read just now, then have the method removed."""
     method = step.method
     assert method is not None
-    if not leaves_a_way_in(
-        ways_in=work.outside.ways_in(work.account.pk), present=_ids_present(work, look), going=_going(step)
-    ):
-        block(work, step, last_way_in())
+    if not leaves_a_way_in(ways_in=_ways_in(work), present=_ids_present(work, look), going=_going(step)):
+        rotates = Step.objects.filter(target_id=step.target_id, kind=StepKind.ROTATE_PASSWORD).exists()
+        block(work, step, last_way_in(password_changes=rotates))
         return None
     return Errand(
         step,
@@ -43,12 +42,31 @@ def _after_moving_the_default(
         return another
 
 
+def _ways_in(work: Work) -> set[object]:
+    """Those of the people who stay.
+
+    While an account is taken over nobody knows yet whose its methods are: there the ones that were present when the
+    run began, and that it leaves alone, count as well.
+    """
+    ways_in: set[object] = work.outside.ways_in(work.account.pk)
+    run = work.target.run
+    if run.kind != Run.Kind.TAKE_OVER:
+        return ways_in
+    left_alone = work.account.methods.unknown().filter(first_seen_at__lte=run.started_at)
+    return ways_in | set(
+        left_alone.exclude(kind__in=NEVER_A_WAY_IN).exclude(steps__target=work.target).values_list("pk", flat=True)
+    )
+
+
 def _going(step: Step) -> set[object]:
-    """Every method that this target still removes: they go out in one request, so the guard sees them together."""
+    """Every method that this target removes: they go out in one request, so the guard sees them together.
+
+    One that went out and is still seen is no way in either: its owner may stay, and it goes all the same.
+    """
     others = Step.objects.filter(
         target_id=step.target_id,
         kind=StepKind.REMOVE_METHOD,
-        status__in=[StepState.PLANNED, StepState.SENDING, StepState.ACCEPTED],
+        status__in=[StepState.PLANNED, StepState.SENDING, StepState.ACCEPTED, StepState.UNVERIFIED],
     )
     return set(others.values_list("method_id", flat=True))
 

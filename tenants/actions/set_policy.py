@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from msp.errors import BadInput, NotPermitted
 from msp.ledger.record import record
 from tenants.actions.plan_next_change import plan_next_changes
-from tenants.models import PasswordPolicy, Reach, Reseller, Secret, SharedAccount, Tenant, TenantGroup
+from tenants.models import EnrolmentPolicy, PasswordPolicy, Reach, Reseller, Secret, SharedAccount, Tenant, TenantGroup
 from tenants.password_plans import Place, Rules
 from tenants.passwords import why_impossible
-from tenants.policy_queries import place_of, rules_of
+from tenants.policy_places import place_of
+from tenants.policy_queries import rules_of
 
 if TYPE_CHECKING:
     from technicians.models import Technician
@@ -38,7 +39,7 @@ def set_policy(place: Place, rules: Rules, *, by: Technician) -> PasswordPolicy:
     require_policy_rights(by, place)
     if wrong := why_not(rules):
         raise BadInput(" ".join(wrong.values()))
-    _one_at_a_time(by.reseller_id)
+    one_at_a_time(by.reseller_id)
     here = {"group": place.group, "tenant": place.tenant, "account": place.account}
     known = PasswordPolicy.objects.filter(reseller_id=by.reseller_id, **here).first()
     was = _facts(rules_of(known)) if known else None
@@ -48,7 +49,7 @@ def set_policy(place: Place, rules: Rules, *, by: Technician) -> PasswordPolicy:
     for name, value in asdict(rules).items():
         setattr(policy, name, list(value) if isinstance(value, tuple) else value)
     policy.changed_at, policy.changed_by_id = timezone.now(), by.pk
-    _check_ranges(policy)
+    check_ranges(policy)
     policy.save()
     _write_down("policy.set", policy, place, by=by, was=was, now=_facts(rules))
     _plan_anew(place, by.reseller_id)
@@ -60,7 +61,7 @@ def remove_policy(policy: PasswordPolicy, *, by: Technician) -> None:
     """From now on the next nearest policy applies there. Raises NotPermitted, LedgerClosed."""
     place = place_of(policy)
     require_policy_rights(by, place)
-    _one_at_a_time(by.reseller_id)
+    one_at_a_time(by.reseller_id)
     known = PasswordPolicy.objects.filter(pk=policy.pk).first()
     if known is None:
         return
@@ -72,7 +73,7 @@ def remove_policy(policy: PasswordPolicy, *, by: Technician) -> None:
 def require_policy_rights(by: Technician, place: Place) -> None:
     """Raises NotPermitted for whoever lacks the right, and for a place beyond what the person sees."""
     if not by.may(RIGHT):
-        raise NotPermitted(_("Your role may not set password policies; nothing was changed."))
+        raise NotPermitted(_("Your role may not set policies; nothing was changed."))
     if not _reaches(by, place):
         raise NotPermitted(
             _(
@@ -107,15 +108,17 @@ def _reaches(by: Technician, place: Place) -> bool:
     return by.reach == Reach.EVERYTHING
 
 
-def _one_at_a_time(reseller_id: Any) -> None:
+def one_at_a_time(reseller_id: Any) -> None:
+    """Two people who set policies of one reseller at the same moment wait for each other."""
     Reseller.objects.select_for_update(no_key=True).get(pk=reseller_id)
 
 
-def _check_ranges(policy: PasswordPolicy) -> None:
+def check_ranges(policy: PasswordPolicy | EnrolmentPolicy) -> None:
+    """Raises BadInput with the rule that is beyond its range."""
     try:
         policy.clean_fields(exclude=["reseller", "group", "tenant", "account", "changed_by"])
     except ValidationError as wrong:
-        names = {field.name: str(field.verbose_name) for field in PasswordPolicy._meta.fields}
+        names = {field.name: str(field.verbose_name) for field in policy._meta.fields}
         said = [f"{names[name]}: {' '.join(texts)}" for name, texts in wrong.message_dict.items()]
         raise BadInput(" ".join(said)) from None
 

@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='run',
             name='kind',
-            field=models.CharField(choices=[('offboarding', 'Offboarding'), ('rotation', 'Rotation'), ('enrolment', 'Enrolment'), ('lost_device', 'Lost phone'), ('suspension', 'Suspension'), ('take_over', 'Removal of unknown methods'), ('clean_up', 'Clean-up of tokens')], max_length=20),
+            field=models.CharField(choices=[('offboarding', 'Offboarding'), ('rotation', 'Rotation'), ('enrolment', 'Enrolment'), ('lost_device', 'Lost phone'), ('new_phone', 'New phone'), ('move', 'Assignment ended'), ('suspension', 'Suspension'), ('take_over', 'Removal of unknown methods'), ('clean_up', 'Clean-up of tokens')], max_length=20),
         ),
         migrations.AlterField(
             model_name='step',

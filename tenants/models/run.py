@@ -54,6 +54,8 @@ class Run(Row):
         ROTATION = "rotation", _("Rotation")
         ENROLMENT = "enrolment", _("Enrolment")
         LOST_DEVICE = "lost_device", _("Lost phone")
+        NEW_PHONE = "new_phone", _("New phone")
+        MOVE = "move", _("Assignment ended")
         SUSPENSION = "suspension", _("Suspension")
         TAKE_OVER = "take_over", _("Removal of unknown methods")
         CLEAN_UP = "clean_up", _("Clean-up of tokens")

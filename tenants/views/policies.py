@@ -22,7 +22,8 @@ from tenants.models import PasswordPolicy, SharedAccount, Tenant, TenantGroup
 from tenants.password_plans import Place
 from tenants.policy_forms import PolicyForm
 from tenants.policy_pages import applies_without, groups_without_policy, policies_seen_by, policy_row, where
-from tenants.policy_queries import place_of, policy_at, rules_of
+from tenants.policy_places import place_of
+from tenants.policy_queries import policy_at, rules_of
 from tenants.policy_words import in_words
 
 PER_PAGE = 50

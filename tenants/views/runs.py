@@ -19,7 +19,7 @@ from msp.access.rights import needs, reader
 from msp.errors import LatchkeyError, NotPermitted
 from tenants.actions.mend import retry_target, waive_step
 from tenants.models import Run, Step, Target
-from tenants.run_queries import progress_of, run_rows, runs_seen_by, tenants_in, with_accounts
+from tenants.run_queries import people_about, progress_of, run_rows, runs_seen_by, tenants_in, with_accounts
 
 RUNS_PER_PAGE = 25
 TENANTS_PER_PAGE = 20
@@ -45,7 +45,7 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     part = "_live" if request.headers.get("HX-Target") == "progress" else "run"
     context = {
         "run": found,
-        "leavers": [o.technician for o in found.offboardings.all()],
+        "leavers": people_about(found),
         "progress": progress,
         "rows": page,
         "tenants": with_accounts(page, found, request.user),

@@ -19,6 +19,7 @@ from msp.access.rights import needs, reader
 from msp.outside import outside
 from tenants.actions.observe_tenant import observe_tenant
 from tenants.actions.set_policy import may_set
+from tenants.enrolment_policy_pages import enrolment_policy_of_tenant
 from tenants.models import SharedAccount, Tenant, TenantGroup
 from tenants.password_plans import Place
 from tenants.policy_pages import policy_of_tenant
@@ -66,6 +67,7 @@ def tenant(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
         "may_observe": person.may("observe"),
         "may_import": person.may("import"),
         "policy": policy_of_tenant(found),
+        "enrolment_policy": enrolment_policy_of_tenant(found),
         "may_set_policy": may_set(person, Place(tenant=found)),
     }
     return render(request, "tenants/tenant.html", context)

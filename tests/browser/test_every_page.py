@@ -28,6 +28,7 @@ NO_PAGES = {
     "healthz": "a line for machines",
     "reports:evidence_key": "a download",
     "technicians:accounts_like": "a fragment",
+    "technicians:enrolment_link": "looked at in test_life, with a link that is good and with one that was used",
     "access:link": "looked at with a link that is good, and with one that is gone",
     "access:set_up": "leads to a page that says that the link is gone",
     "tenants:hand_over": "looked at by somebody who holds the account, in test_hand_over",

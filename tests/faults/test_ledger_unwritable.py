@@ -22,18 +22,28 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 from django_otp.oath import TOTP
 
 from msp.access.models import TotpDevice
 from msp.errors import LatchkeyError, LedgerClosed
 from msp.ledger.models import Entry
+from technicians.actions.assign import assign
+from technicians.actions.begin_bulk import begin_bulk
+from technicians.actions.enrol import begin_enrolment
 from technicians.actions.hand_over import MadeLink, make_link
+from technicians.actions.keep_code import keep_code
 from technicians.actions.mail_notices import mail_notices
+from technicians.actions.open_enrolments import open_enrolments
+from technicians.actions.prove_key import keep_pasted_key
 from technicians.actions.reveal_password import copy_password, reveal_password
 from technicians.actions.tell_holders import tell_holders
-from technicians.models import HandOverLink, PasswordNotice, Reveal
+from technicians.models import Enrolment, HandOverLink, PasswordNotice, Reveal
+from tenants.actions.observe_account import observe_account
 from tenants.actions.rotate import rotate
-from tenants.models import SecretVersion
+from tenants.actions.set_enrolment_policy import facts_of, set_enrolment_policy
+from tenants.models import EnrolmentPolicy, SecretVersion, SharedAccount
+from tenants.password_plans import Place
 from tests.pages.addresses import TABLE, known
 from tests.pages.cast import Side, installed, make_side, url_of
 from tests.support import source
@@ -47,6 +57,11 @@ OPENED = {
     "technicians.actions.reveal_password:_fetch": "to a person, after the record: LETS_OUT",
     "technicians.actions.hand_over:_message": "into a link for somebody outside, after the record: LETS_OUT",
     "technicians.actions.export_passwords:_entry": "into an encrypted file for a person, with the record: LETS_OUT",
+    "technicians.actions.show_code:show_code": "to make one code for one person, after the record: LETS_OUT",
+    "technicians.actions.show_seed:show_seed": "to the person whose it is, after the record: LETS_OUT",
+    "technicians.actions.hand_out_seeds:_opened": "to the person whose they are, after the record: LETS_OUT",
+    "technicians.actions.prove_bulk_code:_wrong": "compared with codes",
+    "technicians.actions.show_seed_again:show_seed_again": "to the person whose it is, after the record: LETS_OUT",
     "msp.access.views:_pending_device": "a person's own new authenticator, nothing until its record: walked below",
     "msp.ops.management.commands.demo_code:handle": "in a demo only, where nobody is real: walked below",
     "msp.access.actions:check_code": "compared with a code",
@@ -70,6 +85,26 @@ LETS_OUT = {
         "technicians.views.hand_over": "walked below",
         "technicians.tasks": "closes links",
         "technicians.actions.end_access": "closes links",
+    },
+    "technicians.actions.show_code": {
+        "technicians.views.codes": "walked below",
+        "technicians.views.enrol_at_microsoft": "walked below",
+    },
+    "technicians.actions.show_seed": {
+        "technicians.views.enrol_by_seed": "walked below",
+        "technicians.views.bulk": "knows how entries are named",
+        "technicians.actions.hand_out_seeds": "knows how entries are named",
+        "technicians.actions.show_seed_again": "knows how entries are named",
+    },
+    "technicians.actions.hand_out_seeds": {
+        "technicians.actions.show_bulk_code": "makes QR codes and files of them",
+    },
+    "technicians.actions.show_bulk_code": {
+        "technicians.views.bulk": "walked below",
+    },
+    "technicians.actions.show_seed_again": {
+        "technicians.views.codes": "walked below",
+        "technicians.seed_care_queries": "says until when",
     },
     "technicians.actions.export_passwords": {
         "technicians.views.export": "walked below",
@@ -245,6 +280,78 @@ class WhenTheLedgerIsShut(Scene):
         form = {"scope": "all", "reason": "moving house", "passphrase": PASSPHRASE, "again": PASSPHRASE}
         answer = Visitor(self.side.people["owner"]).post(reverse("tenants:export_passwords"), form)
         assert ("attachment" in answer.headers.get("Content-Disposition", "")) is not shut
+
+    @pytest.mark.parametrize("shut", [False, True])
+    @pytest.mark.parametrize(("door", "sign"), [("my_code", "secret-value"), ("my_seed", "qr-code")])
+    def test_no_code_and_no_seed_that_is_kept_here_is_shown(self, door: str, sign: str, shut: bool):
+        until = timezone.now() + dt.timedelta(days=1) if door == "my_seed" else None
+        rules = facts_of(EnrolmentPolicy()) | {"keep_for_later_days": 1}
+        set_enrolment_policy(Place(account=self.account), rules, by=self.side.people["owner"])
+        keep_code(self.account, self.tess, bytes(range(20)), until=until, outside=self.world.outside)
+        if shut:
+            self.shut_the_ledger()
+        visitor = Visitor(self.tess)
+        visitor.raise_request_exception = False
+        answer = visitor.post(reverse(f"tenants:{door}", args=[self.account.pk]))
+        assert (sign in answer.content.decode()) is not shut
+
+    @pytest.mark.parametrize("shut", [False, True])
+    @pytest.mark.parametrize(
+        ("door", "way", "sign"),
+        [
+            ("enrol_show", Enrolment.Way.OUR_SEED, "qr-code"),
+            ("enrol_pass", Enrolment.Way.MICROSOFT_PAGE, "secret-value"),
+            ("enrol_code", Enrolment.Way.KEPT_HERE, "secret-value"),
+        ],
+    )
+    def test_nothing_that_an_enrolment_shows_once_is_shown(self, door: str, way: Enrolment.Way, sign: str, shut: bool):
+        enrolment = self.enrolment_of_tess(way)
+        if shut:
+            self.shut_the_ledger()
+        visitor = Visitor(self.tess)
+        visitor.raise_request_exception = False
+        answer = visitor.post(reverse(f"technicians:{door}", args=[enrolment.pk]))
+        assert (sign in answer.content.decode()) is not shut
+
+    @pytest.mark.parametrize("shut", [False, True])
+    @pytest.mark.parametrize("door", ["bulk_show", "bulk_file"])
+    def test_no_qr_code_and_no_file_of_many_seeds_is_handed_out(self, door: str, shut: bool):
+        rules = facts_of(EnrolmentPolicy()) | {"files": True}
+        set_enrolment_policy(Place(), rules, by=self.side.people["owner"])
+        account = self.account_for_tokens()
+        bulk = begin_bulk(self.tess, [account], by=self.tess, app="aegis", outside=self.world.outside).bulk
+        assert bulk.run is not None
+        self.world.work(bulk.run)
+        if shut:
+            self.shut_the_ledger()
+        visitor = Visitor(self.tess)
+        visitor.raise_request_exception = False
+        form = {"passphrase": PASSPHRASE, "again": PASSPHRASE}
+        answer = visitor.post(reverse(f"technicians:{door}", args=[bulk.pk]), form)
+        out = "attachment" in answer.headers.get("Content-Disposition", "") or "qr-code" in answer.content.decode()
+        assert out is not shut
+
+    def account_for_tokens(self) -> SharedAccount:
+        tenant = self.world.tenant("Litware")
+        self.world.allow_tokens(tenant)
+        account = self.world.account(tenant)
+        assign(self.tess, account, by=self.world.owner, reason="on the team")
+        observe_account(account, outside=self.world.outside)
+        return account
+
+    def enrolment_of_tess(self, way: Enrolment.Way) -> Enrolment:
+        account, outside = self.account_for_tokens(), self.world.outside
+        if way == Enrolment.Way.OUR_SEED:
+            begun = open_enrolments(self.tess, [account], by=self.tess, outside=outside)
+            assert begun.run is not None
+            self.world.work(begun.run)
+            return begun.enrolments[0]
+        rules = facts_of(EnrolmentPolicy()) | {"kept_here": True}
+        set_enrolment_policy(Place(account=account), rules, by=self.side.people["owner"])
+        enrolment = begin_enrolment(self.tess, account, by=self.tess, outside=outside, way=way)
+        if way == Enrolment.Way.KEPT_HERE:
+            keep_pasted_key(enrolment, bytes(range(20)), by=self.tess, outside=outside)
+        return enrolment
 
     def test_no_new_second_factor_comes_into_force(self):
         visitor = Visitor(self.tess)

@@ -12,17 +12,25 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.urls import reverse
+from django.utils import timezone
 
 from msp import outside as composition
 from msp.access import fresh
+from technicians.actions.ask_to_enrol import ask_to_enrol
 from technicians.actions.assign import assign
+from technicians.actions.claim_method import claim
+from technicians.actions.compare_codes import ask_for_check
+from technicians.actions.declare_duplicate import declare_duplicate
 from technicians.actions.enrol import begin_enrolment
 from technicians.actions.hand_over import make_link
 from technicians.actions.keep_upload import keep_upload
-from technicians.models import Role, Technician
+from technicians.actions.start_take_over import start_take_over
+from technicians.models import Authenticator, BulkEnrolment, EnrolmentRequest, Role, TakeOverTask, Technician
+from tenants.actions.observe_account import observe_account
+from tenants.actions.set_enrolment_policy import facts_of, set_enrolment_policy
 from tenants.actions.set_policy import set_policy
 from tenants.check_facts import CheckItem, CheckState, worst_of
-from tenants.models import SharedAccount, Step, Tenant, TenantCheck, TenantGroup
+from tenants.models import EnrolmentPolicy, Method, SharedAccount, Step, Tenant, TenantCheck, TenantGroup
 from tenants.password_plans import Place, Rules
 from tenants.plans import StepState
 from tests.support.source import Address
@@ -31,6 +39,8 @@ from tests.support.world import World, found_reseller
 ROLES = ("owner", "manager", "scoped manager", "technician", "auditor", "customer contact")
 SOME_PASSWORD = make_password(secrets.token_hex())
 """Nobody types it; a person without any is sent to choose one. Hashing takes long, so once is enough."""
+BUILT_IN = facts_of(EnrolmentPolicy())
+"""The enrolment policy that nobody has set."""
 NARROW = ("scoped manager", "technician", "customer contact")
 """Those who do not see every tenant of their reseller."""
 
@@ -99,6 +109,18 @@ def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
         life=dt.timedelta(hours=1),
         outside=world.outside,
     ).link
+    policy = set_enrolment_policy(Place(tenant=tenant), BUILT_IN | {"duplicates": True}, by=world.owner)
+    tablet = declare_duplicate(ben.authenticators.get(), label=f"the tablet at {word}", by=ben)
+    [asked] = ask_to_enrol(enrols, [account], because=EnrolmentRequest.Because.ASSIGNED, by=world.owner)
+    unknown, claimed = old_methods(world, account, word, of=enrols)
+    taken_over = start_take_over(
+        f"Take-over of {word}",
+        [account],
+        by=world.owner,
+        due_on=timezone.localdate(),
+        reason=word,
+        outside=world.outside,
+    )
     run = world.offboard(lea, reason=f"left {word}").run
     step = Step.objects.get(target__run=run, kind="remove_method")
     step.advance(StepState.SENDING)
@@ -111,15 +133,43 @@ def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
         "account_id": account.pk,
         "group_id": group.pk,
         "policy_id": set_policy(Place(tenant=tenant), Rules(forbidden_parts=(word,)), by=world.owner).pk,
+        "enrolment_policy_id": policy.pk,
+        "duplicate_id": tablet.pk,
+        "check_id": ask_for_check(account, enrols, ben, by=ben).pk,
+        "take_over_id": taken_over.pk,
+        "task_id": TakeOverTask.objects.get(take_over_account__take_over=taken_over, technician=enrols).pk,
+        "method_id": unknown.pk,
+        "authenticator_id": claimed.pk,
         "run_id": run.pk,
         "target_id": step.target_id,
         "step_id": step.pk,
         "technician_id": ben.pk,
+        "request_id": asked.pk,
+        "token": "not-a-token",
         "assignment_id": ben.assignments.get().pk,
         "enrolment_id": enrolment.pk,
+        "bulk_id": make_bulk(enrols).pk,
         "link_id": handed_over.pk,
         "upload_id": make_upload(world, tenant, by=world.technician(f"Ina-{word}", Role.MANAGER)),
     })  # fmt: skip
+
+
+def old_methods(world: World, account: SharedAccount, word: str, *, of: Technician) -> tuple[Method, Authenticator]:
+    """Two that were there before Latchkey: one is nobody's, the other somebody's by their own word."""
+    for label in (f"An old phone at {word}", f"{of.name}'s old phone"):
+        world.cloud.register(world.directory_id(account), account.object_id, "fido2", label)
+    observe_account(account, outside=world.outside)
+    unknown, known = account.methods.unknown().filter(kind="fido2").order_by("label")
+    said = claim(known, of, by=of, proof=Authenticator.Proof.CLAIMED, outside=world.outside)
+    return unknown, said
+
+
+def make_bulk(person: Technician) -> BulkEnrolment:
+    """A sitting in which nothing is left to do."""
+    return BulkEnrolment.objects.create(
+        reseller=person.reseller, technician=person, requested_by=person, app=BulkEnrolment.App.AEGIS,
+        accounts_per_code=10, expires_at=timezone.now() + dt.timedelta(hours=2),
+    )  # fmt: skip
 
 
 def keep_a_check(world: World, tenant: Tenant, account: SharedAccount) -> TenantCheck:

@@ -227,10 +227,9 @@ class WhenAnAssignmentIsEnded(Team):
         url = reverse("technicians:end_assignment", args=[self.ana.assignments.get().pk])
         return (visitor or self.owner).post(url, follow=True)
 
-    def test_it_ends_now_and_says_what_still_stands_at_microsoft(self):
+    def test_it_ends_now_and_says_what_becomes_of_the_authenticator_there(self):
         page = self.end().content.decode()
-        assert "is taken from Ana inside Latchkey" in page
-        assert "At Microsoft nothing was changed" in page
+        assert "is taken from Ana. A run is removing the authenticator of Ana there" in page
         assert not Assignment.objects.live().filter(technician=self.ana).exists()
 
     def test_the_account_is_out_of_sight_at_once(self):

@@ -159,7 +159,16 @@ def answers_about_ones_own(role: str, address: Address, method: str) -> set[int]
 
 SEVERAL_ANSWERS: dict[str, dict[str, set[int]]] = {
     # A departure and a policy of all concern every tenant, so somebody who sees only some is told why not.
-    "scoped manager": {"technicians:offboard": {403}, "tenants:set_policy_of_all": {403}},
+    "scoped manager": {
+        "technicians:offboard": {403},
+        # So do a lost or new phone of somebody else, and a leave.
+        "technicians:lost_phone": {403},
+        "technicians:new_phone": {403},
+        "technicians:suspend": {403},
+        "technicians:bring_back": {403},
+        "tenants:set_policy_of_all": {403},
+        "tenants:set_enrolment_policy_of_all": {403},
+    },
 }
 for _role in ROLES:
     _answers = SEVERAL_ANSWERS.setdefault(_role, {})
@@ -168,13 +177,27 @@ for _role in ROLES:
     # So is copying it, which needs a script besides, and having the account for oneself.
     _answers.setdefault("tenants:check_out", {302, 422} if _role == "technician" else {403})
     _answers.setdefault("tenants:hand_over", {200} if _role == "technician" else {403})
-    # The form names nobody, or somebody whom this reader does not see.
-    _answers.setdefault("technicians:enrol", {404})
+    # Without a name in the form it is for oneself; a manager has not got the account, and an auditor may look alone.
+    _answers.setdefault("technicians:enrol", {200, 302, 422})
+    # What is shown once is for the one person whose enrolment it is, and so is a code of their phone.
+    for _once in ("enrol_show", "enrol_prove", "enrol_code", "enrol_pass"):
+        _answers.setdefault(f"technicians:{_once}", {422} if _role == "technician" else {403})
+    # The test has no token that somebody was sent.
+    _answers.setdefault("technicians:enrolment_link", {410})
     # One hit opens at once.
     _answers.setdefault("web:search", {200, 302})
+    # A colleague's second device is the colleague's alone.
+    if _role == "technician":
+        _answers.setdefault("technicians:withdraw_duplicate", {404})
     if _role == "auditor":
         # An auditor looks, and acts for nobody.
-        _answers |= {"technicians:enrol_finish": {403}, "technicians:enrol_cancel": {403}}
+        _acts = ("enrol_key", "enrol_finish", "enrol_cancel")
+        _answers |= {f"technicians:{_act}": {403} for _act in _acts}
+        _answers |= {f"technicians:{name}": {403} for name in ("withdraw_request", "make_room")}
+        _answers |= {f"technicians:{name}": {403} for name in ("lost_phone", "new_phone", "unclaim")}
+    if _role == "technician":
+        # What others ask of one is not one's own to take off the list.
+        _answers["technicians:withdraw_request"] = {403}
 
 
 @pytest.mark.parametrize("role", NARROW)
