@@ -23,7 +23,7 @@ from tenants.actions.observe_account import observe_account
 from tenants.models import Run, SharedAccount, TenantGroup
 from tests.support.lost_and_found import enrols_anew
 from tests.support.stage import build_world
-from tests.support.world import World
+from tests.support.world import World, found_reseller
 
 Because = EnrolmentRequest.Because
 BASE = "https://latchkey.example"
@@ -67,7 +67,8 @@ class WhenSomebodyIsAskedToEnrol(Scene):
         assert EnrolmentRequest.objects.count() == 4
 
     def test_an_account_of_another_reseller_is_never_on_it(self):
-        self.contoso.reseller_id = None
+        other, _owner = found_reseller("Southwind", "sam@other.example")
+        self.contoso.reseller = other
         lines = ask_to_enrol(self.ana, [self.contoso], because=Because.ASSIGNED, by=self.world.owner)
         assert lines == []
 

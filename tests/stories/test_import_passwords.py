@@ -156,7 +156,7 @@ class WhenTheSameFileComesAgain(PasswordDesk):
         assert self.passwords(self.contoso) == ["Old-1", "New-2"]
 
     def test_a_finding_that_somebody_resolved_stays_so(self):
-        resolve_findings(self.contoso, kind=Finding.Kind.SHARED_SEED)
+        resolve_findings(self.contoso, kinds=[Finding.Kind.SHARED_SEED])
         self.load(self.file)
         assert not Finding.objects.open().filter(kind=Finding.Kind.SHARED_SEED).exists()
 

@@ -45,6 +45,7 @@ class Scene:
 
     def goes_and_is_out(self) -> Run:
         run = self.goes().run
+        assert run is not None
         self.world.work(run)
         return run
 
