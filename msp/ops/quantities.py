@@ -45,6 +45,10 @@ def passwords_in_it(count: int) -> str:
     return ngettext("%(count)d password", "%(count)d passwords", count) % {"count": count}
 
 
+def tokens(count: int) -> str:
+    return ngettext("%(count)d token", "%(count)d tokens", count) % {"count": count}
+
+
 def data_keys(count: int) -> str:
     return ngettext("%(count)d data key", "%(count)d data keys", count) % {"count": count}
 

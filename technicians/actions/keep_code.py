@@ -56,7 +56,9 @@ def keep_for_later(
     Call it in the transaction of its cause. Raises KeyTrouble, LedgerClosed.
     """
     days = enrolment_policy_of(account).keep_for_later_days
-    if not days:
+    in_use = KeptCode.objects.live().filter(technician=technician, account=account, until__isnull=True)
+    # Only one can be kept, and codes that are in use are of more use than a seed for later.
+    if not days or in_use.exists():
         return None
     until = timezone.now() + dt.timedelta(days=days)
     return keep_code(account, technician, seed, authenticator=authenticator, until=until, outside=outside)

@@ -112,7 +112,9 @@ def _begin(
     now = timezone.now()
     try:
         with transaction.atomic():
-            registration, seed = make_registration(account, technician, by=by, outside=outside)
+            registration, seed = make_registration(
+                account, technician, by=by, outside=outside, taken_besides=lambda: _at_microsoft(account)
+            )
             claim_seed(account, seed, holder=technician, by=by, outside=outside, origin=_("made by Latchkey"))
             if way == Enrolment.Way.KEPT_HERE:
                 # No phone has it, so there is nothing that a person could show.
@@ -145,6 +147,11 @@ def _begin(
             % {"name": technician, "account": account}
         ) from clash
     return enrolment
+
+
+def _at_microsoft(account: SharedAccount) -> int:
+    """Whoever is registering on Microsoft's page right now will need a place."""
+    return Enrolment.objects.open().filter(account=account, registration__isnull=True).count()
 
 
 def _run(technician: Technician, enrolments: Sequence[Enrolment], *, by: Technician) -> Run:

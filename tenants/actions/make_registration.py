@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -24,15 +25,21 @@ SECONDS, DIGITS = 30, 6
 
 
 def make_registration(
-    account: SharedAccount, holder: Technician, *, by: Technician, outside: Outside
+    account: SharedAccount,
+    holder: Technician,
+    *,
+    by: Technician,
+    outside: Outside,
+    taken_besides: Callable[[], int] = lambda: 0,
 ) -> tuple[Registration, bytes]:
     """The registration, and the seed for whoever asks for it now. Call it in a transaction.
 
     Raises BadInput when all places of the account are taken: registrations under way count, so of two people who
-    want the last place one gets it. The account's row stays locked until the caller's transaction ends.
+    want the last place one gets it. `taken_besides` counts places that are spoken for elsewhere; it is asked once the
+    account's row is locked, which it stays until the caller's transaction ends.
     """
     SharedAccount.objects.select_for_update(no_key=True).only("pk").get(pk=account.pk)
-    if not free_places(account):
+    if free_places(account) <= taken_besides():
         raise BadInput(
             _(
                 "All five authenticator places of %(account)s are taken, or somebody is just taking the last one. "

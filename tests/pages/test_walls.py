@@ -182,6 +182,9 @@ for _role in ROLES:
     # What is shown once is for the one person whose enrolment it is, and so is a code of their phone.
     for _once in ("enrol_show", "enrol_prove", "enrol_code", "enrol_pass"):
         _answers.setdefault(f"technicians:{_once}", {422} if _role == "technician" else {403})
+    # A sitting is of one person, and others only look at how far it is.
+    for _act in ("show", "prove", "smaller", "leave_out", "file", "cancel"):
+        _answers.setdefault(f"technicians:bulk_{_act}", {302, 422} if _role == "technician" else {403})
     # The test has no token that somebody was sent.
     _answers.setdefault("technicians:enrolment_link", {410})
     # One hit opens at once.

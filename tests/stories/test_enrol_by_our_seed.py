@@ -17,6 +17,7 @@ from msp.errors import BadInput, NotPermitted
 from msp.ledger.models import Entry
 from technicians.actions.assign import assign
 from technicians.actions.end_enrolment import end_enrolment
+from technicians.actions.enrol import begin_enrolment
 from technicians.actions.expire_enrolments import expire_enrolments
 from technicians.actions.open_enrolments import open_enrolments
 from technicians.actions.prove_enrolment import MOST_TRIES, prove_enrolment
@@ -308,6 +309,14 @@ class WhenThePlacesAreFew(TokenDesk):
         self.begin()
         with pytest.raises(BadInput, match="All five authenticator places"):
             self.begin(other)
+
+    def test_somebody_who_registers_on_microsofts_page_counts(self):
+        self.fill(3)
+        other = self.world.technician("Cid")
+        assign(other, self.account, by=self.world.owner, reason="helps")
+        begin_enrolment(other, self.account, by=other, outside=self.world.outside)
+        with pytest.raises(BadInput, match="All five authenticator places"):
+            self.begin()
 
     def test_several_people_may_enrol_at_once_where_there_is_room(self):
         other = self.world.technician("Cid")

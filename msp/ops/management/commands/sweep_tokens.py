@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 
 from msp.errors import DirectoryError
+from msp.ops import quantities
 from msp.ops.people import acting_owner
 from msp.outside import outside
 from tenants.actions.sweep_tokens import look_for_strays, sweep_tokens
@@ -56,8 +57,10 @@ def _look(tenant: Tenant) -> list[str] | str:
 
 
 def _in_words(facts: dict[str, Any]) -> str:
+    tenants, unread = quantities.tenants(facts["tenants"]), quantities.tenants(len(facts["not_read"]))
+    left, going = quantities.tokens(facts["still_to_be_taken_away"]), quantities.tokens(facts["being_taken_away"])
+    unknown = quantities.tokens(facts["unknown"])
     return (
-        f"{facts['tenants']} tenants looked at. Of no use any more: {facts['still_to_be_taken_away']}, of which "
-        f"{facts['being_taken_away']} are taken away by a run that begins now. Unknown here: {facts['unknown']}. "
-        f"Could not be read: {len(facts['not_read'])} tenants."
+        f"Looked at: {tenants}. Of no use any more: {left}; a run that begins now takes away: {going}. "
+        f"Unknown here: {unknown}. Could not be read: {unread}."
     )
