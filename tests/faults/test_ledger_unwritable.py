@@ -132,6 +132,7 @@ COMMANDS = {
     "sign_in_link": "the same",
     "set_up_link": "the same",
     "check_tenant": "prints findings",
+    "sweep_tokens": "prints serial numbers",
     "doctor": "prints findings",
     "evidence": "writes what was done, and no secret",
     "import": "prints what a file would change, and no value of it",
