@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from msp.access.migration import MigrationAccount, codes_of
 from msp.errors import BadInput, NotPermitted
 from msp.ledger.models import Entry
 from technicians.actions.assign import assign
@@ -204,6 +205,16 @@ class WhenTheKeyIsWrong(PageDesk):
         with pytest.raises(BadInput, match=told) as refused:
             key_in(text)
         assert not text.strip() or text not in str(refused.value)
+
+    def test_an_export_of_one_account_is_that_accounts_key_and_of_several_is_not(self):
+        one, other = (
+            MigrationAccount(key, "Contoso", "admin") for key in (b"a key of twenty bytes", b"another such key")
+        )
+        assert key_in(codes_of([one], per_code=10, batch_id=1)[0]) == one.key
+        with pytest.raises(BadInput, match="many seeds"):
+            key_in(codes_of([one, other], per_code=10, batch_id=1)[0])
+        with pytest.raises(BadInput, match="Still missing of this export: code 2"):
+            key_in(codes_of([one, other], per_code=1, batch_id=1)[0])
 
 
 class WhenThereIsNoPlace(PageDesk):
