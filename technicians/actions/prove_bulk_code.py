@@ -130,7 +130,7 @@ def _ask_others(code: BulkCode, held: list[Enrolment]) -> BadInput:
     kept = [str(e.pk) for e in held if str(e.pk) in code.asked]
     others = [str(e.pk) for e in held if str(e.pk) not in code.asked]
     BulkCode.objects.filter(pk=code.pk).update(asked=[*kept, *others][: len(code.asked)])
-    return BadInput(_("One of the accounts asked for is not being enrolled any more. Type those that are asked for instead."))
+    return BadInput(_("One of the accounts asked for is not being enrolled any more. Type those asked for instead."))
 
 
 def _nothing_yet() -> str:
