@@ -12,6 +12,7 @@ from technicians.actions.clear_up_enrolments import clear_up_enrolments
 from technicians.actions.compare_codes import close_late_checks
 from technicians.actions.ended_assignments import look_for_ended_assignments as look_for_ended
 from technicians.actions.expire_enrolments import expire_enrolments as expire
+from technicians.actions.finish_bulks import finish_bulks
 from technicians.actions.finish_take_over import mind_take_overs as mind
 from technicians.actions.hand_over import close_links
 from technicians.actions.keep_code import end_stale_kept_codes
@@ -62,3 +63,4 @@ def remind_of_take_overs() -> None:
 def expire_enrolments() -> None:
     expire()
     clear_up_enrolments(outside=outside())
+    finish_bulks()

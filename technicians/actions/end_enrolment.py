@@ -9,11 +9,15 @@ from msp.errors import MoveLost
 from msp.ledger.record import record
 from technicians.models import Enrolment, Technician
 from tenants.actions.give_up_registration import give_up_registration
+from tenants.models import Registration
 
 
 @transaction.atomic
 def end_enrolment(enrolment: Enrolment, status: Enrolment.Status, *, because: str, by: Technician | None) -> None:
     """Expired, cancelled or failed. Raises MoveRefused when it was over already, MoveLost."""
+    # The registration first, then the enrolment: a worker that makes the token active takes them in this order.
+    if enrolment.registration_id is not None:
+        Registration.objects.select_for_update(no_key=True).only("pk").get(pk=enrolment.registration_id)
     enrolment.advance(status, note=because)
     if enrolment.registration is not None:
         give_up_registration(enrolment.registration, because, by=by)

@@ -36,6 +36,8 @@ def prove_enrolment(enrolment: Enrolment, code: str, *, by: Technician, outside:
 @transaction.atomic
 def _prove(enrolment: Enrolment, code: str, *, outside: Outside) -> str:
     """What is wrong, "" when nothing is: a wrong try is kept, so nothing is raised in here."""
+    if enrolment.registration_id is not None:
+        Registration.objects.select_for_update(no_key=True).only("pk").get(pk=enrolment.registration_id)
     enrolment = (
         Enrolment.objects.select_for_update(of=("self",))
         .select_related("account", "technician", "registration__account")

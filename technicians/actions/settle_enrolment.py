@@ -52,10 +52,14 @@ class EnrolmentNews:
             else:
                 give_up_registration(registration, because, by=None)
 
+    def hold(self, registration: Registration) -> None:
+        """The person first, then the registration, then the enrolment: as a departure does."""
+        Technician.objects.select_for_update(no_key=True).only("pk").get(pk=registration.holder_id)
+
     def active(self, registration: Registration, method: Method, outside: Outside) -> str:
-        """Bind it. The person's row is locked: whoever ends their access waits for us, or we for them."""
+        """Bind it. Whoever ends the person's access waits for us, or we for them (`hold`)."""
         enrolment = _of(registration)
-        technician = Technician.objects.select_for_update(no_key=True).get(pk=registration.holder_id)
+        technician = Technician.objects.get(pk=registration.holder_id)
         registration.holder = technician
         if because := self.unwanted(registration):
             return because
@@ -74,6 +78,7 @@ class EnrolmentNews:
 
     def refused(self, registration: Registration, problem: str, outside: Outside) -> None:
         """The enrolment goes on on Microsoft's page where that is allowed, and fails where it is not."""
+        Registration.objects.select_for_update(no_key=True).only("pk").get(pk=registration.pk)
         enrolment = _of(registration)
         Tenant.objects.filter(pk=registration.account.tenant_id).update(
             tokens_problem=problem, tokens_tried_at=timezone.now()

@@ -25,6 +25,10 @@ class TokenNews(Protocol):
         """Nobody is to have it: what it was made for is over, and the token with it. In a transaction of its own."""
         ...
 
+    def hold(self, registration: Registration) -> None:
+        """Lock whoever's decision could end it, before its own row is locked: everybody does so in this order."""
+        ...
+
     def active(self, registration: Registration, method: Method, outside: Outside) -> str:
         """It is on the account. Answers why nobody can have it after all, "" when it is bound. `sealed` still opens."""
         ...

@@ -147,6 +147,7 @@ class TokenWork:
         because = ""
         with self.proof(step):
             # Somebody may be giving it up right now: one of us waits for the other, and sees what was done.
+            self.work.outside.token_news.hold(registration)
             registration = Registration.objects.select_for_update().select_related("account__tenant").get(
                 pk=registration.pk
             )  # fmt: skip

@@ -383,7 +383,7 @@ class WhenOneOfTheAskedAccountsIsTakenAway(BulkDesk):
         codes = self.codes()
         gone = self.sitting().asked[0]
         gone.advance(Status.CANCELLED)
-        with pytest.raises(BadInput, match="codes asked for now"):
+        with pytest.raises(BadInput, match="asked for instead"):
             self.prove(codes)
         assert len(self.sitting().asked) == 2
         assert self.prove() == 2
