@@ -1,4 +1,4 @@
-"""What is kept here, in a real browser: a code that hides itself, a seed to be scanned, and two people at one comparison."""
+"""In a real browser: a code that hides itself, a seed to be scanned, and two people at one comparison."""
 
 from __future__ import annotations
 
@@ -130,7 +130,6 @@ class EveryPageAboutEnrolmentPoliciesAndMfa(Scene):
             ("enrolment_policy", [policy.pk]),
             ("set_enrolment_policy_of_account", [self.account.pk]),
             ("mfa_state", [self.account.pk]),
-            ("account", [self.account.pk]),
         ):
             desk.opens(f"tenants:{name}", *args)
             assert looked_at(desk, name) == []

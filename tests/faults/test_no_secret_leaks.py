@@ -43,6 +43,7 @@ from msp.reports.evidence import write_evidence
 from msp.simulator import users
 from msp.simulator.server import Simulator
 from tests.faults import secrets_doors as doors
+from tests.faults.secrets_enrolment import Enrolling
 from tests.faults.secrets_story import ACCOUNTS, CANARY, OTHERS, TENANTS, Story
 from tests.pages.cast import installed
 from tests.support.celery_worker import celery_worker, environment_of
@@ -183,6 +184,7 @@ class WhenEverythingThatTouchesASecretWasDone:
         story.accounts_are_imported()
         story.seeds_are_imported()
         story.everybody_enrols()
+        assert Enrolling(story).in_every_way() == 5
         story.passwords_are_entered()
         story.passwords_are_revealed()
         story.a_password_is_handed_over()

@@ -114,6 +114,11 @@ class Scan:
         """A code of six digits. Chance finds one among other numbers, so only several of them are a finding."""
         self.codes.add(code.encode())
 
+    def plant_word(self, name: str, word: str) -> None:
+        """A short one, that is looked for as it stands."""
+        self.names[word.encode()] = name
+        self._look_for(word.encode(), name, "raw")
+
     def _look_for(self, needle: bytes, name: str, spelling: str) -> None:
         assert WINDOW <= len(needle) <= LONGEST, f"{name} cannot be looked for in {spelling}"
         beginning = int.from_bytes(needle[:WINDOW], sys.byteorder)
