@@ -6,12 +6,13 @@ import base64
 import contextlib
 import http.server
 import logging
-import select
+import selectors
 import socket
 import socketserver
 import threading
 import time
 from collections.abc import Iterator
+from typing import cast
 
 import httpx
 import pytest
@@ -272,15 +273,17 @@ class Tunnel(socketserver.StreamRequestHandler):
 
     def _carry(self, here: socket.socket, there: socket.socket) -> None:
         across = {here: there, there: here}
-        while True:
-            speaking = select.select(list(across), [], [], 30)[0]
-            for side in speaking:
-                piece = side.recv(65536)
-                if not piece:
-                    return
-                across[side].sendall(piece)
-            if not speaking:
-                return
+        # Not `select`: that takes no descriptor above 1,023, and a long run of tests has more of them.
+        with selectors.DefaultSelector() as sides:
+            for side in across:
+                sides.register(side, selectors.EVENT_READ)
+            while speaking := sides.select(timeout=30):
+                for key, _events in speaking:
+                    side = cast("socket.socket", key.fileobj)
+                    piece = side.recv(65536)
+                    if not piece:
+                        return
+                    across[side].sendall(piece)
 
 
 @pytest.fixture
