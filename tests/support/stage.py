@@ -39,6 +39,10 @@ def build_world(simulator: Simulator, credential: Path, home: Path, **facts: Any
 
 
 @pytest.fixture
-def world(db: None, simulator: Simulator, credential: Path, tmp_path: Path) -> World:
+def world(db: None, simulator: Simulator, credential: Path, tmp_path: Path) -> Iterator[World]:
     """A reseller with an owner and no customers yet, beside an empty cloud that trusts it."""
-    return build_world(simulator, credential, tmp_path)
+    made = build_world(simulator, credential, tmp_path)
+    directory_for: Any = made.outside.directory_for
+    yield made
+    # Thousands of tests in one process would keep their connections open.
+    directory_for.__self__._transport._client.close()
