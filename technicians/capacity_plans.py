@@ -7,15 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from msp.microsoft.ports import SLOTS_PER_ACCOUNT
-
-
-def free_places(methods: int, under_way: int) -> int:
-    """How many of the five places are left for somebody who wants to enrol now, never below zero.
-
-    `methods` are the present methods that take a place, `under_way` the enrolments that will need one.
-    """
-    return max(0, SLOTS_PER_ACCOUNT - methods - under_way)
+from tenants.token_plans import places_left
 
 
 class Taken(StrEnum):
@@ -53,7 +45,7 @@ class AccountPlaces:
     @property
     def free(self) -> int:
         under_way = sum(place.by == Taken.UNDER_WAY for place in self.taken)
-        return free_places(self.used - under_way, under_way)
+        return places_left(self.used - under_way, under_way)
 
     @property
     def is_full(self) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from django_otp.oath import hotp
 
-SECONDS, DIGITS = 30, 6
+from tenants.token_plans import DIGITS, SECONDS
+
 WINDOW = (0, -1, 1)
 """Steps before and after now that are accepted (RFC 6238 section 5.2: one step for the delay of network and hand)."""
 FARTHEST = 60

@@ -6,11 +6,24 @@ import base64
 import hashlib
 from typing import Any
 
+from msp.microsoft.ports import SLOTS_PER_ACCOUNT
+
+SECONDS, DIGITS = 30, 6
+"""Of a code: what every authenticator app takes."""
+
 MAKER = "Latchkey"
 """The manufacturer that every token of ours names at Microsoft: by it and by the serial a sweep knows them again."""
 
 LONGEST_NAME = 60
 """Of a display name. Assumption: Microsoft names no limit; its portal shows about this much."""
+
+
+def places_left(methods: int, under_way: int) -> int:
+    """How many of the five places are left for somebody who wants to enrol now, never below zero.
+
+    `methods` are the present methods that take a place, `under_way` the enrolments that will need one.
+    """
+    return max(0, SLOTS_PER_ACCOUNT - methods - under_way)
 
 
 def short_code(identity: object, *, letters: int = 6) -> str:

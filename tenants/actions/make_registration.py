@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 
 from msp.errors import BadInput
 from msp.ledger.record import record
-from msp.microsoft.ports import SLOT_KINDS, SLOTS_PER_ACCOUNT
+from msp.microsoft.ports import SLOT_KINDS
 from tenants.models import Registration, SharedAccount
-from tenants.token_plans import display_name, new_serial
+from tenants.token_plans import display_name, new_serial, places_left
 
 if TYPE_CHECKING:
     from msp.outside import Outside
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SEED_BYTES = 20
 """160 bits, from the system's generator (RFC 4226 section 4, R6: the length recommended)."""
-SECONDS, DIGITS = 30, 6
-"""Of its codes: what every authenticator app takes."""
 
 
 def make_registration(
@@ -73,4 +71,4 @@ def make_registration(
 def free_places(account: SharedAccount) -> int:
     """How many authenticators still fit, as of the last reading; those under way count as there."""
     taken = account.methods.present().filter(kind__in=SLOT_KINDS).count()
-    return max(0, SLOTS_PER_ACCOUNT - taken - account.registrations.under_way().count())
+    return places_left(taken, account.registrations.under_way().count())

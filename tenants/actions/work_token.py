@@ -19,11 +19,10 @@ from msp.microsoft.enrolment_ports import HardwareToken, NewToken, Registrar, To
 from msp.microsoft.ports import Answer, MethodKind
 from tenants.actions.connection import give_connection_back
 from tenants.actions.look import take_look
-from tenants.actions.make_registration import DIGITS, SECONDS
 from tenants.actions.work import Later, Work, block, nothing_more, refuse
 from tenants.models import Method, Registration, Step
 from tenants.plans import StepKind, StepState
-from tenants.token_plans import MAKER
+from tenants.token_plans import DIGITS, MAKER, SECONDS
 
 OPEN = (StepState.PLANNED, StepState.SENDING, StepState.ACCEPTED, StepState.UNVERIFIED)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from technicians.capacity_plans import AccountPlaces, Taken, TakenPlace, free_places, plan_capacity
+from technicians.capacity_plans import AccountPlaces, Taken, TakenPlace, plan_capacity
+from tenants.token_plans import places_left
 
 ANA, BEN = "ana", "ben"
 
@@ -29,11 +30,11 @@ class TheFivePlaces:
         ("methods", "under_way", "free"), [(0, 0, 5), (4, 0, 1), (5, 0, 0), (3, 2, 0), (4, 1, 0), (2, 1, 2)]
     )
     def test_are_shared_by_methods_and_by_enrolments_under_way(self, methods: int, under_way: int, free: int):
-        assert free_places(methods, under_way) == free
+        assert places_left(methods, under_way) == free
 
     def test_are_never_fewer_than_none(self):
         """Somebody may have registered at Microsoft while an enrolment was under way."""
-        assert free_places(5, 2) == 0
+        assert places_left(5, 2) == 0
 
 
 class AnAccountWithPlaces:
