@@ -23,10 +23,15 @@ class StepKind(TextChoices):
     CREATE_TOKEN = "create_token", _("Make the token")
     ACTIVATE_TOKEN = "activate_token", _("Activate the token")
     DELETE_TOKEN = "delete_token", _("Take the token away")
+    TRY_PASSWORD = "try_password", _("Try the old password")
+    TRY_CODE = "try_code", _("Try an old code")
+    TRY_SESSION = "try_session", _("Try an old session")
 
 
 ACTS = (StepKind.ROTATE_PASSWORD, StepKind.REMOVE_METHOD, StepKind.REVOKE_SESSIONS)
 """The kinds that change something at the directory."""
+TRIES = (StepKind.TRY_PASSWORD, StepKind.TRY_CODE, StepKind.TRY_SESSION)
+"""The negative proof: what must be refused now."""
 
 
 class StepState(TextChoices):
@@ -41,6 +46,8 @@ class StepState(TextChoices):
     BLOCKED = "blocked", _("Blocked: a guard stopped it")
     WAIVED = "waived", _("Waived: a person accepted the gap")
     NEEDLESS = "needless", _("Needless: already so")
+    STATED = "stated", _("Stated by a person: not read back")
+    CANCELLED = "cancelled", _("Cancelled: nothing sent")
 
 
 SETTLED = frozenset(
@@ -51,6 +58,8 @@ SETTLED = frozenset(
         StepState.BLOCKED,
         StepState.WAIVED,
         StepState.NEEDLESS,
+        StepState.STATED,
+        StepState.CANCELLED,
     }
 )
 WORST_FIRST = (
@@ -60,18 +69,24 @@ WORST_FIRST = (
     StepState.SENDING,
     StepState.ACCEPTED,
     StepState.PLANNED,
+    StepState.CANCELLED,
     StepState.WAIVED,
+    StepState.STATED,
     StepState.VERIFIED,
     StepState.NEEDLESS,
 )
 
 
 class RunState(TextChoices):
+    """Nobody writes one of these down: each is computed from the steps."""
+
     RUNNING = "running", _("Running")
+    PAUSED = "paused", _("Paused")
     CLEAN_SO_FAR = "clean_so_far", _("Clean so far")
     CLEAN = "clean", _("Clean")
     CLEAN_WITH_EXCEPTIONS = "clean_with_exceptions", _("Clean with exceptions")
     NEEDS_ATTENTION = "needs_attention", _("Needs attention")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 def worst(states: Iterable[str]) -> str:
@@ -80,15 +95,29 @@ def worst(states: Iterable[str]) -> str:
     return next((state for state in WORST_FIRST if state in present), StepState.NEEDLESS)
 
 
-def run_state(*, under_way: int, for_a_person: int, waived: int, second_looks: int) -> RunState:
-    """The state of a run from its counts of steps. `under_way` leaves out the second looks still to come."""
+def run_state(
+    *,
+    under_way: int,
+    for_a_person: int,
+    waived: int,
+    second_looks: int,
+    stated: int = 0,
+    cancelled: int = 0,
+    paused: bool = False,
+) -> RunState:
+    """The state of a run from its counts of steps. `under_way` leaves out the second looks still to come.
+
+    What a person accepted or stated is an exception: nobody read it back.
+    """
     if under_way:
-        return RunState.RUNNING
+        return RunState.PAUSED if paused else RunState.RUNNING
     if for_a_person:
         return RunState.NEEDS_ATTENTION
+    if cancelled:
+        return RunState.CANCELLED
     if second_looks:
         return RunState.CLEAN_SO_FAR
-    return RunState.CLEAN_WITH_EXCEPTIONS if waived else RunState.CLEAN
+    return RunState.CLEAN_WITH_EXCEPTIONS if waived or stated else RunState.CLEAN
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,17 @@ from django.db.models import Count, Max, Q
 from msp.ledger.canonical import rfc3339
 from msp.microsoft.ports import MethodKind
 from tenants.models import Method, Run, Step, Target
-from tenants.models.run import FOR_A_PERSON, UNDER_WAY
+from tenants.models.run import FOR_A_PERSON, UNDER_WAY, condition_counts
 from tenants.plans import RunState, StepKind, StepState, run_state
 
-EXCEPTIONS = (StepState.UNVERIFIED, StepState.REFUSED, StepState.BLOCKED, StepState.WAIVED)
+EXCEPTIONS = (
+    StepState.UNVERIFIED,
+    StepState.REFUSED,
+    StepState.BLOCKED,
+    StepState.WAIVED,
+    StepState.STATED,
+    StepState.CANCELLED,
+)
 """The states of a step that did not have its effect, or was not seen to have it."""
 
 
@@ -25,27 +32,22 @@ LOOKED = (StepState.VERIFIED, StepState.UNVERIFIED)
 """The states of a second look that was taken, whatever it found; one that a guard stopped was not."""
 
 
-def condition_counts(steps: str) -> dict[str, Count]:
-    """The counts that `run_state` asks for, over the steps at the end of the path `steps` ("" for steps themselves)."""
-    path = f"{steps}__" if steps else ""
-    second = Q(**{f"{path}kind": StepKind.SECOND_LOOK})
-    under_way = Q(**{f"{path}status__in": UNDER_WAY})
-    return {
-        "under_way": Count(f"{path}pk", filter=under_way & ~second),
-        "for_a_person": Count(f"{path}pk", filter=Q(**{f"{path}status__in": FOR_A_PERSON})),
-        "waived": Count(f"{path}pk", filter=Q(**{f"{path}status": StepState.WAIVED})),
-        "second_looks": Count(f"{path}pk", filter=under_way & second),
-    }
-
-
-def state_of_steps(steps: Iterable[Step]) -> RunState:
+def state_of_steps(steps: Iterable[Step], *, paused: bool = False) -> RunState:
     """The state of an account, a tenant or a run from its steps in memory, in the words of a run."""
-    kept = [(s.status, s.kind == StepKind.SECOND_LOOK) for s in steps]
+    return state_of_counts(((s.status, s.kind, 1) for s in steps), paused=paused)
+
+
+def state_of_counts(counted: Iterable[tuple[str, str, int]], *, paused: bool = False) -> RunState:
+    """The same from how many steps of which kind are in which state: (state, kind, count)."""
+    rows = [(status, kind == StepKind.SECOND_LOOK, count) for status, kind, count in counted]
     return run_state(
-        under_way=sum(status in UNDER_WAY and not second for status, second in kept),
-        for_a_person=sum(status in FOR_A_PERSON for status, _second in kept),
-        waived=sum(status == StepState.WAIVED for status, _second in kept),
-        second_looks=sum(status in UNDER_WAY and second for status, second in kept),
+        under_way=sum(n for status, second, n in rows if status in UNDER_WAY and not second),
+        for_a_person=sum(n for status, _second, n in rows if status in FOR_A_PERSON),
+        waived=sum(n for status, _second, n in rows if status == StepState.WAIVED),
+        stated=sum(n for status, _second, n in rows if status == StepState.STATED),
+        cancelled=sum(n for status, _second, n in rows if status == StepState.CANCELLED),
+        second_looks=sum(n for status, second, n in rows if status in UNDER_WAY and second),
+        paused=paused,
     )
 
 
@@ -79,7 +81,7 @@ def run_as_facts(run: Run) -> dict[str, Any]:
     return {
         "id": str(run.pk),
         "kind": str(run.kind),
-        "state": str(state_of_steps(steps)),
+        "state": str(state_of_steps(steps, paused=run.is_paused)),
         "reason": run.reason,
         "requested_by": run.requested_by.email if run.requested_by else None,
         "started_at": rfc3339(run.started_at),
@@ -231,12 +233,7 @@ def progress_of(run: Run, user: Any) -> Progress:
         )
     )
     return Progress(
-        state=run_state(
-            under_way=sum(n for status, second, n, _due in rows if status in UNDER_WAY and not second),
-            for_a_person=sum(n for status, _second, n, _due in rows if status in FOR_A_PERSON),
-            waived=sum(n for status, _second, n, _due in rows if status == StepState.WAIVED),
-            second_looks=sum(n for status, second, n, _due in rows if status in UNDER_WAY and second),
-        ),
+        state=state_of_counts(((r["status"], r["kind"], r["count"]) for r in counted), paused=run.is_paused),
         accounts=targets["accounts"],
         tenants=targets["tenants"],
         steps={state: steps[state] for state in StepState if steps[state]},
@@ -366,7 +363,10 @@ def run_rows(runs: Iterable[Run], user: Any) -> list[RunRow]:
     return [
         RunRow(
             run=run,
-            state=run_state(**{name: counts.get(run.pk, empty)[name] for name in condition_counts("")}),
+            state=run_state(
+                **{name: counts.get(run.pk, empty)[name] for name in condition_counts("")},
+                paused=run.is_paused,
+            ),
             accounts=counts.get(run.pk, empty)["accounts"],
             leavers=[str(person) for person in people_about(run)],
             second_look_at=counts.get(run.pk, empty).get("second_look_at"),

@@ -82,7 +82,7 @@ def _run(run: Run, here: list[Target]) -> dict[str, Any]:
         "requested_by": run.requested_by.email if run.requested_by else None,
         "approved_by": None,
         "started_at": rfc3339(run.started_at),
-        "state": str(state_of_steps(steps)),
+        "state": str(state_of_steps(steps, paused=run.is_paused)),
         "second_look_at": rfc3339_or_none(second_look_of(steps)),
     }
 

@@ -17,8 +17,9 @@ from msp.errors import BadInput
 from msp.web.days import day_of, end_of, start_of
 from technicians.models import Offboarding, Technician
 from tenants.models import Run, Step
+from tenants.models.run import condition_counts
 from tenants.plans import RunState, StepKind, StepState, run_state
-from tenants.run_queries import EXCEPTIONS, condition_counts
+from tenants.run_queries import EXCEPTIONS
 
 CHUNK = 100
 NAMES_IN_A_CELL = 10
@@ -145,7 +146,7 @@ def _row(departed: Offboarding, counted: dict[str, Any] | None, gaps: tuple[Gap,
     return LeaverRow(
         technician=departed.technician,
         run=departed.run,
-        state=run_state(**{name: counted.get(name, 0) for name in condition_counts("")}),
+        state=run_state(**{name: counted.get(name, 0) for name in condition_counts("")}, paused=departed.run.is_paused),
         gaps=gaps,
         first_verified_at=counted.get("first_verified_at"),
         last_verified_at=counted.get("last_verified_at"),

@@ -2,6 +2,7 @@ from .assignment import Assignment
 from .authenticator import Authenticator
 from .bulk_enrolment import BulkCode, BulkEnrolment
 from .check_out import CheckOut
+from .departure_request import Approval, DepartureRequest, DepartureRequestLeaver
 from .duplicates import DeclaredDuplicate, TwoPersonCheck
 from .enrolment import Enrolment
 from .enrolment_request import EnrolmentLink, EnrolmentRequest
@@ -10,6 +11,7 @@ from .import_upload import ImportUpload
 from .kept_code import KeptCode
 from .offboarding import Offboarding
 from .password_notice import PasswordNotice
+from .rehearsal import Rehearsal
 from .reveal import Reveal
 from .suspension import LostDevice, Suspension
 from .take_over import TakeOver, TakeOverAccount, TakeOverTask
@@ -17,12 +19,15 @@ from .technician import RIGHTS, Role, Technician
 
 __all__ = [
     "RIGHTS",
+    "Approval",
     "Assignment",
     "Authenticator",
     "BulkCode",
     "BulkEnrolment",
     "CheckOut",
     "DeclaredDuplicate",
+    "DepartureRequest",
+    "DepartureRequestLeaver",
     "Enrolment",
     "EnrolmentLink",
     "EnrolmentRequest",
@@ -32,6 +37,7 @@ __all__ = [
     "LostDevice",
     "Offboarding",
     "PasswordNotice",
+    "Rehearsal",
     "Reveal",
     "Role",
     "Suspension",

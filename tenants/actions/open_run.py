@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,20 @@ from django.utils import timezone
 
 from msp.ledger.record import record
 from tenants.actions.nudge import wake
-from tenants.models import Reseller, Run, SharedAccount, Step, Target
+from tenants.models import AccountClass, Reseller, Run, SharedAccount, Step, Target
 from tenants.plans import PlannedTarget, StepState
 
 if TYPE_CHECKING:
     from technicians.models import Technician
+
+
+WITH_A_DEADLINE = (
+    Run.Kind.OFFBOARDING,
+    Run.Kind.CUSTOMER_EXIT,
+    Run.Kind.SUSPENSION,
+    Run.Kind.LOST_DEVICE,
+    Run.Kind.MOVE,
+)
 
 
 @transaction.atomic
@@ -27,9 +37,13 @@ def open_run(
     by: Technician | None,
     about: dict[str, Any] | None = None,
 ) -> Run:
-    """Everything or nothing; the workers are woken after the commit. No `by`: the clock asks. Raises LedgerClosed."""
+    """Everything or nothing; the workers are woken after the commit. No `by`: the clock asks. Raises LedgerClosed.
+
+    Where somebody's access has to go, each account gets the deadline of its class.
+    """
     run = Run.objects.create(reseller=reseller, kind=kind, reason=reason, requested_by=by, started_at=timezone.now())
     rows, steps = [], []
+    within = _hours_of(targets) if kind in WITH_A_DEADLINE else {}
     for position, planned in enumerate(targets):
         stopped = all(step.hold for step in planned.steps)
         target = Target(
@@ -38,6 +52,7 @@ def open_run(
             account_id=planned.account_id,
             position=position,
             due_at=None if stopped else planned.not_before or run.started_at,
+            deadline_at=run.started_at + within[planned.account_id] if within else None,
         )
         rows.append(target)
         steps += [
@@ -70,3 +85,9 @@ def open_run(
     begins_now = [target.pk for target in rows if target.due_at and target.due_at <= run.started_at]
     transaction.on_commit(lambda: wake(begins_now))
     return run
+
+
+def _hours_of(targets: Sequence[PlannedTarget]) -> dict[Any, dt.timedelta]:
+    accounts = SharedAccount.objects.filter(pk__in=[planned.account_id for planned in targets])
+    classes = accounts.values_list("pk", "account_class")
+    return {pk: dt.timedelta(hours=AccountClass(named).hours) for pk, named in classes}

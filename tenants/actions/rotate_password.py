@@ -41,15 +41,17 @@ def rotate_password(work: Work, step: Step, look: Observation) -> Errand | None:
     if other := _somebody_elses_candidate(work, step):
         if other.steps.filter(status__in=[StepState.PLANNED, StepState.SENDING, StepState.ACCEPTED]).exists():
             raise Later(WHILE_ANOTHER_RUN_READS_BACK)
-        block(
-            work,
-            step,
-            _(
-                "An earlier change of this password is not proven yet, so it is not known which one is in force. "
-                "Settle that run first, then try again."
-            ),
-        )
-        return None
+        if other.status != SecretVersion.Status.CANDIDATE:
+            block(
+                work,
+                step,
+                _(
+                    "An earlier change of this password is not proven yet, so it is not known which one is in force. "
+                    "Settle that run first, then try again."
+                ),
+            )
+            return None
+        _never_sent(work, other)
     version = step.version or _store_candidate(work, step)
     return Errand(
         step,
@@ -100,6 +102,15 @@ def _somebody_elses_candidate(work: Work, step: Step) -> SecretVersion | None:
     waiting = SecretVersion.objects.filter(secret__account=work.account, status__in=SecretVersion.ON_THE_WAY)
     found: SecretVersion | None = waiting.exclude(pk=step.version_id).first()
     return found
+
+
+def _never_sent(work: Work, other: SecretVersion) -> None:
+    """The run that stored it was cancelled before it was sent."""
+    with work.commit():
+        work.lease.hold()
+        other.advance(
+            SecretVersion.Status.RETIRED, retired_at=timezone.now(), retired_because=_("never sent: run cancelled")
+        )
 
 
 def _drop_candidate(work: Work, step: Step, version: SecretVersion, trouble: PasswordRefused) -> None:

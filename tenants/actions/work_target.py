@@ -57,6 +57,7 @@ def work_target(target_id: UUID, *, outside: Outside) -> dt.datetime | None:
     """
     target = (
         Target.objects.select_related("run", "account__tenant__customer")
+        .not_held_back()
         .filter(pk=target_id, due_at__lte=timezone.now())
         .first()
     )
@@ -114,7 +115,10 @@ def _work_through(work: Work) -> float | None:
         steps = _steps(work)
         settle(work, steps, look)
         acts = [s for s in steps if s.kind in ACTS and s.status == StepState.PLANNED]
-        if not acts:
+        if acts and work.target.run.cancelled_at is not None:
+            _cancel(work, acts)
+            continue
+        if not acts or work.target.run.is_paused:
             return _after_the_acts(work, steps, look)
         errands = [errand for step in acts if (errand := ACT[StepKind(step.kind)](work, step, look))]
         if errands:
@@ -122,7 +126,21 @@ def _work_through(work: Work) -> float | None:
 
 
 def _steps(work: Work) -> list[Step]:
-    return list(work.target.steps.select_related("method", "version__secret__account__tenant").order_by("position"))
+    """The steps in their order, and with them whether somebody has paused or cancelled the run meanwhile."""
+    related = ("method", "version__secret__account__tenant", "target__run")
+    steps = list(work.target.steps.select_related(*related).order_by("position"))
+    if steps:
+        work.target.run = steps[0].target.run
+    return steps
+
+
+def _cancel(work: Work, acts: list[Step]) -> None:
+    """Sent before the run was cancelled, and read back: it had not happened. It is not sent again."""
+    with work.commit():
+        work.lease.hold()
+        for step in acts:
+            step.advance(StepState.CANCELLED, problem=work.target.run.cancelled_because)
+            work.record("step.cancelled", step)
 
 
 def _after_the_acts(work: Work, steps: list[Step], look: Observation) -> float | None:
@@ -132,6 +150,9 @@ def _after_the_acts(work: Work, steps: list[Step], look: Observation) -> float |
     if waiting:
         seconds = work.outside.patience.next_read_back(max(0, min(waiting) - 1))
         return LONG_AFTER if seconds is None else seconds
+    if any(s.status == StepState.PLANNED for s in acts):
+        # Paused. It stays due, and is taken up again by whoever resumes.
+        return 0
     for step in steps:
         if step.kind == StepKind.PROVE and step.status in (StepState.PLANNED, StepState.UNVERIFIED):
             prove(work, step, steps, look)

@@ -1,7 +1,10 @@
+from .alarm import Alarm
 from .base import Reach, Row, Viewer, Walled, within
 from .change_demand import ChangeDemand
 from .check import TenantCheck
 from .customer import Customer
+from .delivery import Delivery
+from .departure_policy import DeparturePolicy
 from .enrolment_policy import EnrolmentPolicy
 from .finding import Finding
 from .method import NEVER_A_WAY_IN, Method
@@ -11,13 +14,17 @@ from .reseller import Reseller
 from .run import Lease, Run, Step, Target
 from .secret import Secret, SecretVersion
 from .seed_fingerprint import SeedFingerprint
-from .shared_account import SharedAccount
+from .shared_account import AccountClass, SharedAccount
 from .tenant import Tenant, TenantGroup
 
 __all__ = [
     "NEVER_A_WAY_IN",
+    "AccountClass",
+    "Alarm",
     "ChangeDemand",
     "Customer",
+    "Delivery",
+    "DeparturePolicy",
     "EnrolmentPolicy",
     "Finding",
     "Lease",

@@ -40,6 +40,8 @@ class Finding(Lifecycle, Row):
         ROTATION_FAILED = "rotation_failed", _("The password could not be changed")
         SHARED_SEED = "shared_seed", _("A shared seed: replace it by independent authenticators")
         TOKEN_LEFT_OVER = "token_left_over", _("A token of ours is left over in the tenant's inventory")
+        OVERDUE = "overdue", _("Access should be gone by now, and is not")
+        GAP_ENDED = "gap_ended", _("A gap was accepted until a day that is past")
         UNUSUAL_REVEALS = "unusual_reveals", _("Unusually many passwords were shown to one person")
 
     class Status(models.TextChoices):

@@ -10,11 +10,11 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from msp.lifecycle import Lifecycle
-from tenants.plans import RunState, StepKind, StepState, run_state
+from tenants.plans import ACTS, TRIES, RunState, StepKind, StepState, run_state
 
 from .base import Row, Viewer, Walled
 from .method import Method
@@ -27,6 +27,25 @@ UNDER_WAY = [StepState.PLANNED, StepState.SENDING, StepState.ACCEPTED]
 FOR_A_PERSON = [StepState.UNVERIFIED, StepState.REFUSED, StepState.BLOCKED]
 
 
+def condition_counts(steps: str) -> dict[str, Count]:
+    """The counts that `run_state` asks for, over the steps at the end of the path `steps` ("" for steps themselves)."""
+    path = f"{steps}__" if steps else ""
+    second = Q(**{f"{path}kind": StepKind.SECOND_LOOK})
+
+    def count(states: list[StepState], only: Q | None = None) -> Count:
+        among = Q(**{f"{path}status__in": states})
+        return Count(f"{path}pk", filter=among if only is None else among & only)
+
+    return {
+        "under_way": count(UNDER_WAY, ~second),
+        "for_a_person": count(FOR_A_PERSON),
+        "waived": count([StepState.WAIVED]),
+        "stated": count([StepState.STATED]),
+        "cancelled": count([StepState.CANCELLED]),
+        "second_looks": count(UNDER_WAY, second),
+    }
+
+
 class RunQuerySet(Walled):
     def within_reach_of(self, user: Viewer) -> Self:
         seen = Target.objects.visible_to(user)
@@ -34,20 +53,18 @@ class RunQuerySet(Walled):
 
     def with_counts(self) -> Self:
         """Annotate how many steps are in which condition, so that `state` needs no further query."""
-        second = Q(targets__steps__kind=StepKind.SECOND_LOOK)
-        state = "targets__steps__status__in"
         return self.annotate(
-            under_way=Count("targets__steps", filter=Q(**{state: UNDER_WAY}) & ~second),
-            for_a_person=Count("targets__steps", filter=Q(**{state: FOR_A_PERSON})),
-            waived=Count("targets__steps", filter=Q(targets__steps__status=StepState.WAIVED)),
-            second_looks=Count("targets__steps", filter=Q(**{state: UNDER_WAY}) & second),
+            **condition_counts("targets__steps"),
             steps_in_all=Count("targets__steps"),
             accounts=Count("targets", distinct=True),
         )
 
 
 class Run(Row):
-    """One change job: what kind, why, who asked, who approved."""
+    """One change job: what kind, why, who asked.
+
+    While it is paused nothing new is sent, and what was sent is read back all the same.
+    """
 
     class Kind(models.TextChoices):
         OFFBOARDING = "offboarding", _("Offboarding")
@@ -59,6 +76,7 @@ class Run(Row):
         SUSPENSION = "suspension", _("Suspension")
         TAKE_OVER = "take_over", _("Removal of unknown methods")
         CLEAN_UP = "clean_up", _("Clean-up of tokens")
+        CUSTOMER_EXIT = "customer_exit", _("Customer exit")
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="runs")
     kind = models.CharField(max_length=20, choices=Kind)
@@ -67,6 +85,16 @@ class Run(Row):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requested_runs", null=True
     )
     started_at = models.DateTimeField()
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    paused_because = models.TextField(blank=True, db_default="")
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    cancelled_because = models.TextField(blank=True, db_default="")
 
     objects = RunQuerySet.as_manager()
 
@@ -77,15 +105,14 @@ class Run(Row):
         return f"{self.get_kind_display()} {self.started_at:%Y-%m-%d %H:%M}"
 
     @property
+    def is_paused(self) -> bool:
+        return self.paused_at is not None
+
+    @property
     def state(self) -> RunState:
         """Computed from the steps, always. Uses the annotations of `with_counts` when they are there."""
         counted: Any = self if hasattr(self, "under_way") else Run.objects.with_counts().get(pk=self.pk)
-        return run_state(
-            under_way=counted.under_way,
-            for_a_person=counted.for_a_person,
-            waived=counted.waived,
-            second_looks=counted.second_looks,
-        )
+        return run_state(**{name: getattr(counted, name) for name in condition_counts("")}, paused=self.is_paused)
 
 
 class TargetQuerySet(Walled):
@@ -93,16 +120,28 @@ class TargetQuerySet(Walled):
         return self.filter(account__in=SharedAccount.objects.visible_to(user))
 
     def due(self, moment: dt.datetime) -> Self:
-        """Due for work, in a tenant that is not asking for patience, on an account that nobody holds."""
+        """Due for work, in a tenant that is not asking for patience, on an account that nobody holds.
+
+        Of a paused run only what has nothing left to send, or was sent and is to be read back.
+        """
         free = Q(account__lease__isnull=True) | Q(account__lease__until__lte=moment)
         patient = Q(account__tenant__busy_until__isnull=True) | Q(account__tenant__busy_until__lte=moment)
-        return self.filter(free & patient, due_at__lte=moment)
+        return self.not_held_back().filter(free & patient, due_at__lte=moment)
+
+    def not_held_back(self) -> Self:
+        """Without those of paused runs that have something to send and nothing to read back."""
+        steps = Step.objects.filter(target=OuterRef("pk"), kind__in=[*ACTS, *TRIES])
+        to_send = Exists(steps.filter(status=StepState.PLANNED))
+        sent = Exists(steps.filter(status__in=[StepState.SENDING, StepState.ACCEPTED]))
+        return self.exclude(~sent & to_send, run__paused_at__isnull=False)
 
 
 class Target(Row):
     """One shared account in a run. `due_at` is when a worker should look at it next; None means never again.
 
     `before` and `after` are what was read at the first and at the last look (`tenants.evidence` says the shape).
+    `deadline_at` is when the access must be gone; `warned` is how much of that time had passed at the last warning, in
+    percent: 0, 50, 80 or 100.
     """
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="+")
@@ -114,13 +153,18 @@ class Target(Row):
     problem = models.TextField(blank=True)
     before = models.JSONField(null=True, blank=True)
     after = models.JSONField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    warned = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     objects = TargetQuerySet.as_manager()
 
     class Meta:
         ordering = ["position"]
         constraints = [models.UniqueConstraint(fields=["run", "account"], name="an_account_once_per_run")]
-        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="targets_due")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="targets_due"),
+            models.Index(fields=["deadline_at"], condition=Q(warned__lt=100), name="targets_to_warn_of"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.account} in {self.run}"
@@ -153,6 +197,8 @@ class Step(Lifecycle, Row):
             StepState.BLOCKED,
             StepState.VERIFIED,
             StepState.UNVERIFIED,
+            StepState.STATED,
+            StepState.CANCELLED,
         },
         StepState.SENDING: {
             StepState.ACCEPTED,
@@ -164,11 +210,13 @@ class Step(Lifecycle, Row):
         },
         StepState.ACCEPTED: {StepState.VERIFIED, StepState.UNVERIFIED},
         StepState.UNVERIFIED: {StepState.VERIFIED, StepState.PLANNED, StepState.WAIVED},
-        StepState.REFUSED: {StepState.PLANNED, StepState.WAIVED},
-        StepState.BLOCKED: {StepState.PLANNED, StepState.WAIVED},
+        StepState.REFUSED: {StepState.PLANNED, StepState.WAIVED, StepState.VERIFIED},
+        StepState.BLOCKED: {StepState.PLANNED, StepState.WAIVED, StepState.VERIFIED},
         StepState.VERIFIED: set(),
-        StepState.WAIVED: set(),
+        StepState.WAIVED: {StepState.BLOCKED},
         StepState.NEEDLESS: set(),
+        StepState.STATED: set(),
+        StepState.CANCELLED: set(),
     }
 
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="+")
@@ -194,6 +242,12 @@ class Step(Lifecycle, Row):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     waived_reason = models.TextField(blank=True)
+    waived_until = models.DateField(null=True, blank=True, help_text="The last day on which the gap is accepted")
+    stated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    stated_at = models.DateTimeField(null=True, blank=True)
+    stated_note = models.TextField(blank=True, db_default="")
 
     objects = StepQuerySet.as_manager()
 
@@ -215,6 +269,10 @@ class Step(Lifecycle, Row):
             models.CheckConstraint(
                 condition=~Q(status="waived") | (Q(waived_by__isnull=False) & ~Q(waived_reason="")),
                 name="waived_by_whom_and_why",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="stated") | Q(stated_by__isnull=False, stated_at__isnull=False),
+                name="stated_by_whom_and_when",
             ),
         ]
 

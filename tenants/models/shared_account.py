@@ -33,6 +33,19 @@ class MfaDemand(models.TextChoices):
     ENFORCED = MfaState.ENFORCED, _("Enforced")
 
 
+class AccountClass(models.TextChoices):
+    """How soon a leaver's access must be gone from an account: hours from the start of the run."""
+
+    CRITICAL = "critical", _("Critical: within 1 hour")
+    HIGH = "high", _("High: within 4 hours")
+    STANDARD = "standard", _("Standard: within 24 hours")
+    LOW = "low", _("Low: within 72 hours")
+
+    @property
+    def hours(self) -> int:
+        return {"critical": 1, "high": 4, "standard": 24, "low": 72}[self.value]
+
+
 class SharedAccount(Row):
     """A privileged directory user that several technicians use.
 
@@ -50,6 +63,9 @@ class SharedAccount(Row):
     justification = models.TextField(blank=True)
     review_on = models.DateField(null=True, blank=True)
     break_glass = models.BooleanField(default=False)
+    account_class = models.CharField(
+        max_length=10, choices=AccountClass, default=AccountClass.STANDARD, db_default=AccountClass.STANDARD
+    )
     observed_at = models.DateTimeField(null=True, blank=True)
     enabled = models.BooleanField(default=True)
     synced = models.BooleanField(default=False)

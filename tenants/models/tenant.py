@@ -29,6 +29,9 @@ class TenantQuerySet(Walled):
 class Tenant(Row):
     """One Entra directory of a customer. `directory_id` is Microsoft's tenant id, `busy_until` what it asked us.
 
+    A `system` other than Entra is a directory that no adapter speaks to: a person does each step there and states it
+    (guided); its `directory_id` is ours, `sign_in_address` says where. With `hands_off` Latchkey reads an Entra tenant
+    and changes nothing in it: a person runs a script instead.
     `tokens_problem` is why Latchkey's own tokens cannot be made there, as of `tokens_tried_at`; "" when they can, or
     when nobody tried yet.
     """
@@ -43,6 +46,15 @@ class Tenant(Row):
         APPLICATION = ports.Access.APPLICATION, _("As the app, consented in this tenant")
         PARTNER = ports.Access.PARTNER, _("As the partner's user (GDAP)")
 
+    class System(models.TextChoices):
+        ENTRA = "entra", _("Microsoft Entra ID")
+        FIREWALL = "firewall", _("Firewall")
+        REGISTRAR = "registrar", _("Domain registrar")
+        BACKUP = "backup", _("Backup portal")
+        AWS_ROOT = "aws_root", _("AWS root user")
+        GOOGLE_ADMIN = "google_admin", _("Google Workspace administrator")
+        OTHER = "other", _("Another system")
+
     reseller = models.ForeignKey(Reseller, on_delete=models.PROTECT, related_name="tenants")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="tenants")
     directory_id = models.UUIDField()
@@ -51,6 +63,9 @@ class Tenant(Row):
     access = models.CharField(
         max_length=12, choices=Access, default=Access.APPLICATION, db_default=ports.Access.APPLICATION
     )
+    system = models.CharField(max_length=12, choices=System, default=System.ENTRA, db_default=System.ENTRA)
+    sign_in_address = models.URLField(max_length=500, blank=True, db_default="")
+    hands_off = models.BooleanField(default=False, db_default=False)
     busy_until = models.DateTimeField(null=True, blank=True)
     observed_at = models.DateTimeField(null=True, blank=True)
     connection_problem = models.TextField(blank=True)
@@ -67,6 +82,10 @@ class Tenant(Row):
 
     def __str__(self) -> str:
         return self.default_domain
+
+    @property
+    def is_guided(self) -> bool:
+        return self.system != self.System.ENTRA
 
     @property
     def way(self) -> tuple[str, str, ports.Access]:
