@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from stage import certificate, cloud_process
+from workers import cpu_seconds
 
 from msp.microsoft.connection import Connection
 from msp.microsoft.graph import Graph
@@ -34,12 +35,22 @@ class Crowd:
     owner: Technician
     people: list[Technician]
     client_id: str
+    connection: Connection
+    environment: dict[str, str]
+    """For worker processes that are to work on it."""
+    cloud_pid: int
+
+    def cpu_seconds_of_the_cloud(self) -> float:
+        return cpu_seconds(self.cloud_pid)
 
 
 @contextlib.contextmanager
 def crowd(home: Path, *, number: int, tenants: int, **knobs: Any) -> Iterator[Crowd]:
     """The `number`th of one script; the cloud's `knobs` turn once everything is built."""
-    with cloud_process(home / str(number), seed=number + 1) as (url, state), RemoteCloud.at(url, state) as cloud:
+    with (
+        cloud_process(home / str(number), seed=number + 1) as (url, state, pid),
+        RemoteCloud.at(url, state) as cloud,
+    ):
         pem = certificate(home)
         settings.MICROSOFT["client_certificate"] = str(pem)
         client_id = cloud.register_app(certificate_pem=public_certificate())
@@ -61,4 +72,11 @@ def crowd(home: Path, *, number: int, tenants: int, **knobs: Any) -> Iterator[Cr
         people = build_crowd(built, reseller, outside, prefix=f"bench{number}-")
         cloud.knobs(**knobs)
         cloud.log(clear=True)
-        yield Crowd(cloud, outside, owner, people, client_id)
+        environment = {
+            "LATCHKEY_CLIENT_ID": client_id,
+            "LATCHKEY_CLIENT_CERTIFICATE": str(pem),
+            "LATCHKEY_LOGIN_URL": url,
+            "LATCHKEY_GRAPH_URL": url,
+            "LATCHKEY_CA_BUNDLE": str(state / "ca.pem"),
+        }
+        yield Crowd(cloud, outside, owner, people, client_id, connection, environment, pid)

@@ -49,14 +49,14 @@ def stage() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def cloud_process(home: Path, *, seed: int) -> Iterator[tuple[str, Path]]:
-    """(address, state directory) of a simulator that does not share our interpreter."""
+def cloud_process(home: Path, *, seed: int) -> Iterator[tuple[str, Path, int]]:
+    """(address, state directory, process id) of a simulator that does not share our interpreter."""
     state = home / "simulator"
     command = [sys.executable, "-m", "msp.simulator", "--state-dir", str(state), "--port", "0", "--seed", str(seed)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        yield process.stdout.readline().split()[1], state
+        yield process.stdout.readline().split()[1], state, process.pid
     finally:
         process.terminate()
         process.wait(timeout=20)

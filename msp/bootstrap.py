@@ -45,7 +45,7 @@ def say(line: str) -> None:
 def main(argv: list[str]) -> int:
     """Run the command line in an environment that has everything. Exit code 2 means: could not even begin."""
     try:
-        wanted = DEVELOPMENT if argv[1:2] == ["test"] else BASE
+        wanted = DEVELOPMENT if argv[1:2] in (["test"], ["faults"]) else BASE
         python = python_with(wanted)
         if python is not None:
             return go_on_with(python, argv)
@@ -63,10 +63,13 @@ def main(argv: list[str]) -> int:
 
 def on_windows(argv: list[str]) -> int:
     """Only management commands, on servers elsewhere: there is no Valkey for Windows to run one of our own."""
-    if argv[1:2] in (["up"], ["demo"], ["test"]) or not (
+    if argv[1:2] in (["up"], ["demo"], ["test"], ["faults"], ["bench"]) or not (
         os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")
     ):
-        raise Stop("On Windows set DATABASE_URL and REDIS_URL for management commands; up, demo and test need WSL.")
+        raise Stop(
+            "On Windows set DATABASE_URL and REDIS_URL for management commands; up, demo, test, faults and bench "
+            "need WSL."
+        )
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "msp.settings")
     importlib.import_module("django.core.management").execute_from_command_line(argv)
     return 0

@@ -178,10 +178,15 @@ CELERY_BEAT_SCHEDULE = {
     "empty_stale_codes": {"task": "technicians.tasks.empty_stale_codes", "schedule": 60.0},
     "read_due_accounts": {"task": "tenants.tasks.read_due_accounts", "schedule": 60.0},
     "expire_enrolments": {"task": "technicians.tasks.expire_enrolments", "schedule": 30.0},
+    "rehearse": {"task": "technicians.tasks.rehearse", "schedule": 60.0},
+    "start_due_departures": {"task": "technicians.tasks.start_due_departures", "schedule": 30.0},
     "sweep_tokens": {"task": "tenants.tasks.sweep_tokens", "schedule": 5 * 60.0},
     "tidy": {"task": "technicians.tasks.tidy", "schedule": 15 * 60.0},
     "mail_notices": {"task": "technicians.tasks.mail_notices", "schedule": 60.0},
     "mind_take_overs": {"task": "technicians.tasks.mind_take_overs", "schedule": 60.0},
+    "watch_runs": {"task": "tenants.tasks.watch_runs", "schedule": 60.0},
+    "end_waivers": {"task": "tenants.tasks.end_waivers", "schedule": 15 * 60.0},
+    "send_deliveries": {"task": "technicians.tasks.send_deliveries", "schedule": 60.0},
     "remind_of_take_overs": {"task": "technicians.tasks.remind_of_take_overs", "schedule": 60 * 60.0},
 }
 
@@ -216,6 +221,8 @@ KEYS: dict[str, Any] = {
 # Mails say that there is a new password, never the password. Without a server people are told in Latchkey only.
 MAIL_FROM = env.mail_from()
 MAIL_SERVER = env.mail_server
+# Whether a webhook may lead into a private network, or to this machine; else it is https to a public address.
+WEBHOOKS_INSIDE = env.switch("LATCHKEY_WEBHOOKS_INSIDE", False)
 
 LEASE_SECONDS = env.number("LATCHKEY_LEASE_SECONDS", 180)
 # How old the reading of an account may become before the clock has it read again; 0: never by the clock.

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from technicians.views import accounts, check_out, codes, comparisons, export, hand_over, password_care
+from technicians.views import accounts, by_hand, check_out, codes, comparisons, export, hand_over, password_care
 
 urlpatterns = [
     path("accounts/<uuid:account_id>/", accounts.account, name="account"),
@@ -21,5 +21,9 @@ urlpatterns = [
     path("accounts/<uuid:account_id>/my-seed/", codes.my_seed, name="my_seed"),
     path("accounts/<uuid:account_id>/second-devices/", codes.declare, name="declare_duplicate"),
     path("accounts/<uuid:account_id>/compare-codes/", comparisons.ask, name="compare_codes"),
+    path("by-hand/", by_hand.tasks, name="hand_tasks"),
+    path("by-hand/<uuid:hand_step_id>/", by_hand.step, name="hand_step"),
+    path("by-hand/<uuid:hand_step_id>/password/", by_hand.password, name="hand_password"),
+    path("places/accounts/<uuid:place_account_id>/authenticator/", by_hand.authenticator, name="place_authenticator"),
     path("passwords/export/", export.export, name="export_passwords"),
 ]

@@ -59,8 +59,10 @@ class Candidate:
 def candidates_of(technician: Technician) -> list[Candidate]:
     """Every account that the person holds now and could enrol on, by customer and name; four queries."""
     held = Assignment.objects.live().filter(technician=technician).values("account_id")
-    accounts = SharedAccount.objects.filter(pk__in=held, break_glass=False).select_related(
-        "tenant__customer", "reseller"
+    accounts = (
+        SharedAccount.objects.at_microsoft()
+        .filter(pk__in=held, break_glass=False)
+        .select_related("tenant__customer", "reseller")
     )
     requests = EnrolmentRequest.objects.open().filter(technician=technician)
     asked = {request.account_id: request.get_because_display() for request in requests}

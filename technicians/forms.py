@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from msp.access.forms import HouseForm
 from msp.errors import BadInput
+from msp.microsoft.ports import MethodKind
 from msp.web.days import end_of
-from technicians.models import Technician
-from tenants.models import SharedAccount
+from technicians.actions.state_authenticator import KINDS
+from technicians.models import Assignment, Technician
+from tenants.models import Method, SharedAccount
 
 
 class AssignForm(HouseForm):
@@ -51,3 +54,23 @@ class AssignForm(HouseForm):
             return end_of(day) if day else None
         except BadInput as wrong:
             raise forms.ValidationError(str(wrong)) from wrong
+
+
+class AuthenticatorForm(HouseForm):
+    """A second factor that nobody can read: whose it is, of which kind, and how to tell it from others."""
+
+    technician = forms.ModelChoiceField(label=_("Whose it is"), queryset=Technician.objects.none())
+    kind = forms.ChoiceField(label=_("Kind"), choices=[(str(kind), Method.Kind(kind).label) for kind in KINDS])
+    label = forms.CharField(
+        label=_("How to tell it from others"), max_length=200, help_text=_("Such as: Ana's phone, or the blue key.")
+    )
+
+    def __init__(self, *args: object, account: SharedAccount, by: Technician, **named: object) -> None:
+        super().__init__(*args, **named)  # type: ignore[arg-type]
+        holders = Technician.objects.active().filter(assignments__in=Assignment.objects.live().filter(account=account))
+        people: Any = self.fields["technician"]
+        people.queryset = (holders if by.may("enrol") else holders.filter(pk=by.pk)).distinct()
+        people.empty_label = None
+
+    def clean_kind(self) -> MethodKind:
+        return MethodKind(self.cleaned_data["kind"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -171,18 +171,20 @@ def _facts(ids: list[Any], of: Technician | None) -> dict[Any, Facts]:
     versions: defaultdict[Any, list[Version]] = defaultdict(list)
     sightings: defaultdict[Any, list[Sighting]] = defaultdict(list)
     accesses: defaultdict[Any, list[Access]] = defaultdict(list)
-    for version in SecretVersion.objects.filter(secret__account__in=ids).select_related("secret").defer("sealed"):
-        account_id = version.secret.account_id
+    stored = SecretVersion.objects.filter(secret__account__in=ids).annotate(account_id=F("secret__account_id"))
+    for version in stored.defer("sealed"):
+        account_id = version.account_id
         versions[account_id].append(_version(version))
         if version.entered_by_id and (of is None or version.entered_by_id == of.pk):
             entered = Sighting(version.entered_by_id, version.pk, version.created_at, str(version.source), version.note)
             sightings[account_id].append(entered)
     for account_id, sighting in (*_reveals(ids, **mine), *(_openings(ids) if of is None else ())):
         sightings[account_id].append(sighting)
-    for assignment in Assignment.objects.filter(account__in=ids, **mine).order_by("technician__name", "from_at"):
-        accesses[assignment.account_id].append(
-            Access(assignment.technician_id, assignment.from_at, assignment.until_at)
-        )
+    held = Assignment.objects.filter(account__in=ids, **mine).order_by("technician__name", "from_at")
+    for account_id, person_id, from_at, until_at in held.values_list(
+        "account_id", "technician_id", "from_at", "until_at"
+    ):
+        accesses[account_id].append(Access(person_id, from_at, until_at))
     return {pk: Facts(versions[pk], sightings[pk], accesses[pk]) for pk in ids}
 
 

@@ -182,11 +182,12 @@ def reveals_to(technician: Technician, user: Any) -> QuerySet[Any]:
 
 
 def runs_about(technician: Technician, user: Any) -> list[RunRow]:
-    """The departure, suspensions and lost phones of this person, and what this person asked for."""
+    """The departures, suspensions and lost phones of this person, what they lost elsewhere, and what they asked for."""
     about = (
         Q(offboardings__technician=technician)
         | Q(suspension__technician=technician)
         | Q(lost_device__technician=technician)
+        | Q(departure_request__leavers=technician)
         | Q(requested_by=technician)
     )
     return run_rows(runs_seen_by(user).filter(about).distinct()[:NEWEST], user)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tenants.plans import (
@@ -13,6 +13,8 @@ from tenants.plans import (
     PlannedTarget,
     StepKind,
     break_glass,
+    hands_off,
+    held_acts,
     last_way_in,
     leaves_a_way_in,
     steps_for_account,
@@ -40,6 +42,7 @@ class Remaining:
 
     name: str
     has_method: bool
+    id: Any = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Holding:
     """One shared account that the leaver could enter or whose password the leaver may know.
 
     `ways_in` are the present methods of those who stay, `present` every present method of the account.
+    With `hands_off` Latchkey changes nothing there: a person runs a script.
     """
 
     account_id: Any
@@ -59,6 +63,7 @@ class Holding:
     remaining: tuple[Remaining, ...]
     ways_in: frozenset[Any]
     present: frozenset[Any]
+    hands_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,9 +114,44 @@ class DeparturePlan:
         return sum(bool(a.holds) for a in self.accounts)
 
 
-def plan_departure(holdings: Iterable[Holding]) -> DeparturePlan:
-    """Cut access first where the leaver can still get in, spread over the tenants."""
-    return DeparturePlan(tuple(AccountPlan(h, _steps(h)) for h in in_order_of_urgency(holdings)))
+def plan_departure(holdings: Iterable[Holding], tries: Sequence[StepKind] = ()) -> DeparturePlan:
+    """Cut access first where the leaver can still get in, spread over the tenants.
+
+    `tries` is the negative proof that the policy asks for (`tenants.departure_policy_queries.tries_asked_by`).
+    """
+    return DeparturePlan(tuple(AccountPlan(h, _steps(h, tries)) for h in in_order_of_urgency(holdings)))
+
+
+def plan_departures(
+    holdings_by_leaver: Mapping[Any, Iterable[Holding]], tries: Sequence[StepKind] = ()
+) -> DeparturePlan:
+    """Several leave at once: one plan, in which each account comes once and nobody who leaves counts as staying."""
+    return plan_departure(merged(holdings_by_leaver.values()), tries)
+
+
+def merged(holdings_of_each: Iterable[Iterable[Holding]]) -> list[Holding]:
+    """The accounts of all leavers, each once, with the methods of all of them on it.
+
+    A leaver who is still counted as staying in a colleague's holding has a holding of their own on that account, in
+    which they are not: so what all holdings of an account agree on is what stays.
+    """
+    of_account: dict[Any, Holding] = {}
+    for holding in (each for holdings in holdings_of_each for each in holdings):
+        known = of_account.get(holding.account_id)
+        of_account[holding.account_id] = _both(known, holding) if known else holding
+    return list(of_account.values())
+
+
+def _both(one: Holding, other: Holding) -> Holding:
+    stay = Counter(one.remaining) & Counter(other.remaining)
+    there = {method.id for method in one.methods}
+    return replace(
+        one,
+        methods=(*one.methods, *(method for method in other.methods if method.id not in there)),
+        saw_current_password=one.saw_current_password or other.saw_current_password,
+        remaining=tuple(stay.elements()),
+        ways_in=one.ways_in & other.ways_in,
+    )
 
 
 def in_order_of_urgency(holdings: Iterable[Holding]) -> list[Holding]:
@@ -138,16 +178,17 @@ def spread_over_tenants(holdings: Sequence[Holding]) -> list[Holding]:
     return [holding for _round, _place, holding in sorted(rounds, key=lambda r: r[:2])]
 
 
-def _steps(holding: Holding) -> tuple[PlannedStep, ...]:
+def _steps(holding: Holding, tries: Sequence[StepKind]) -> tuple[PlannedStep, ...]:
     if holding.break_glass:
         removals = [PlannedStep(StepKind.REMOVE_METHOD, m.id) for m in holding.methods]
-        return steps_for_account(removals, hold=break_glass())
+        return steps_for_account(removals, hold=break_glass(), tries=tries)
     safe = leaves_a_way_in(ways_in=holding.ways_in, present=holding.present, going={m.id for m in holding.methods})
     reason = "" if safe else last_way_in()
     removals = [
         PlannedStep(StepKind.REMOVE_METHOD, m.id, reason) for m in sorted(holding.methods, key=lambda m: m.goes_last)
     ]
-    return steps_for_account(removals)
+    steps = steps_for_account(removals, tries=tries)
+    return held_acts(steps, hands_off()) if holding.hands_off else steps
 
 
 CALLS_PER_TEN_SECONDS = 5

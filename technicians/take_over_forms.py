@@ -85,7 +85,10 @@ class TakeOverForm(DueForm):
             self.add_error("places", _("Nothing that you see has this name: %(names)s.") % {"names": named})
             return given
         given["accounts"] = list(
-            SharedAccount.objects.visible_to(self.by).filter(wanted, break_glass=False).select_related("tenant")
+            SharedAccount.objects.visible_to(self.by)
+            .at_microsoft()
+            .filter(wanted, break_glass=False)
+            .select_related("tenant")
         )
         if not given["accounts"]:
             self.add_error(None, _("Choose a group, a tenant or an account that has shared accounts in it."))

@@ -19,4 +19,5 @@ urlpatterns = [
     path("", include("technicians.bulk_urls")),
     path("", include("technicians.life_urls")),
     path("", include("technicians.offboarding_urls")),
+    path("", include("technicians.rehearsal_urls")),
 ]

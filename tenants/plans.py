@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import TextChoices
@@ -45,7 +45,7 @@ class StepState(TextChoices):
     REFUSED = "refused", _("Refused: nothing changed")
     BLOCKED = "blocked", _("Blocked: a guard stopped it")
     WAIVED = "waived", _("Waived: a person accepted the gap")
-    NEEDLESS = "needless", _("Needless: already so")
+    NEEDLESS = "needless", _("Needless: nothing to do")
     STATED = "stated", _("Stated by a person: not read back")
     CANCELLED = "cancelled", _("Cancelled: nothing sent")
 
@@ -139,16 +139,20 @@ class PlannedTarget:
     not_before: dt.datetime | None = None
 
 
-def steps_for_account(removals: Sequence[PlannedStep], *, hold: str = "") -> tuple[PlannedStep, ...]:
+def steps_for_account(
+    removals: Sequence[PlannedStep], *, hold: str = "", tries: Sequence[StepKind] = ()
+) -> tuple[PlannedStep, ...]:
     """The order inside an account.
 
-    The password goes first, because whoever still knows it could register another method meanwhile.
+    The password goes first, because whoever still knows it could register another method meanwhile. `tries` are the
+    kinds of TRIES that the policy asks for: each comes after the proof, and none holds up the hand-over.
     """
     return (
         PlannedStep(StepKind.ROTATE_PASSWORD, hold=hold),
         *(PlannedStep(r.kind, r.method_id, hold or r.hold) for r in removals),
         PlannedStep(StepKind.REVOKE_SESSIONS, hold=hold),
         PlannedStep(StepKind.PROVE, hold=hold),
+        *(PlannedStep(kind, hold=hold) for kind in tries),
         PlannedStep(StepKind.RESHARE, hold=hold),
         PlannedStep(StepKind.SECOND_LOOK, hold=hold),
     )
@@ -168,6 +172,38 @@ def steps_for_rotation(*, hold: str = "") -> tuple[PlannedStep, ...]:
     """Nobody leaves, so nobody's authenticator and no session goes: the password alone is new."""
     kinds = (StepKind.ROTATE_PASSWORD, StepKind.PROVE, StepKind.RESHARE)
     return tuple(PlannedStep(kind, hold=hold) for kind in kinds)
+
+
+def held_acts(steps: Iterable[PlannedStep], reason: str) -> tuple[PlannedStep, ...]:
+    """The same steps, in which every act that no other guard stops is stopped for this reason."""
+    return tuple(replace(s, hold=s.hold or reason) if s.kind in ACTS else s for s in steps)
+
+
+def hands_off() -> str:
+    """Why Latchkey changes nothing in such a tenant."""
+    return str(
+        _(
+            "In this tenant Latchkey reads and changes nothing. Take the script of this run, run it, and say here that "
+            "it ran: then Latchkey reads what became of it."
+        )
+    )
+
+
+def steps_for_exit(
+    removals: Sequence[PlannedStep], *, hold: str = "", tries: Sequence[StepKind] = ()
+) -> tuple[PlannedStep, ...]:
+    """The customer takes the account over: as in a departure, but nobody of ours gets the new password."""
+    return tuple(step for step in steps_for_account(removals, hold=hold, tries=tries) if step.kind != StepKind.RESHARE)
+
+
+def waits_for_hand_over() -> str:
+    """Why the last of our methods stays, said by the plan of a customer's exit and again right before the act."""
+    return str(
+        _(
+            "It stays until the customer has a way in: make the package with the new password on the page of the exit. "
+            "Then it goes."
+        )
+    )
 
 
 def break_glass() -> str:

@@ -20,16 +20,21 @@ def place_of(policy: PasswordPolicy | EnrolmentPolicy) -> Place:
 
 
 def nearest_policies(kind: type[Policy], accounts: Iterable[SharedAccount]) -> Mapping[Any, Policy | None]:
-    """The nearest policy of each account, by its id, in two queries however many there are; None without any."""
+    """The nearest policy of each account, by its id; None without any.
+
+    One query however many there are, and a second where a tenant group has a policy.
+    """
     wanted = list(accounts)
-    groups = _groups_of({account.tenant_id for account in wanted})
+    tenants = {account.tenant_id for account in wanted}
     known = _policies(
         kind,
         {account.reseller_id for account in wanted},
         accounts={account.pk for account in wanted},
-        tenants={account.tenant_id for account in wanted},
-        groups={group for names in groups.values() for group in names},
+        tenants=tenants,
+        groups=TenantGroup.objects.filter(tenants__in=tenants).values("pk"),
     )
+    of_groups = any(place.group for policies in known.values() for place, _policy in policies)
+    groups: defaultdict[Any, list[Any]] = _groups_of(tenants) if of_groups else defaultdict(list)
     return {
         account.pk: nearest(
             known[account.reseller_id], account=account.pk, tenant=account.tenant_id, groups=groups[account.tenant_id]
@@ -51,9 +56,9 @@ def nearest_policy_at(
 
 
 def _policies(
-    kind: type[Policy], resellers: set[Any], *, accounts: set[Any], tenants: set[Any], groups: set[Any]
+    kind: type[Policy], resellers: set[Any], *, accounts: set[Any], tenants: set[Any], groups: Any
 ) -> defaultdict[Any, list[tuple[Place, Policy]]]:
-    """The policies that could be the nearest one of these, by their reseller."""
+    """The policies that could be the nearest one of these, by their reseller; `groups` are ids or a query for them."""
     found: defaultdict[Any, list[tuple[Place, Policy]]] = defaultdict(list)
     everywhere = Q(group=None, tenant=None, account=None)
     near = everywhere | Q(account__in=accounts) | Q(tenant__in=tenants) | Q(group__in=groups)

@@ -33,7 +33,7 @@ def policy_of(account: SharedAccount) -> Applied:
 
 
 def policies_of(accounts: Iterable[SharedAccount]) -> Mapping[Any, Applied]:
-    """The nearest policy of each account, by its id, in two queries however many there are."""
+    """The nearest policy of each account, by its id, in at most two queries however many there are."""
     return {pk: _applied(policy) for pk, policy in nearest_policies(PasswordPolicy, accounts).items()}
 
 

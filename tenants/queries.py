@@ -50,7 +50,7 @@ def tenants_like(user: Any, *, words: str = "", show: str = "") -> QuerySet[Tena
         "findings": Exists(Finding.objects.open().filter(tenant=OuterRef("pk"))),
         "unknown": Exists(Method.objects.unknown().filter(account__tenant=OuterRef("pk"))),
         "unconnected": ~Q(connection_problem=""),
-        "unread": Q(observed_at__isnull=True),
+        "unread": Q(observed_at__isnull=True, system=Tenant.System.ENTRA),
     }
     return found.filter(narrowed[show]) if show in narrowed else found
 

@@ -12,10 +12,9 @@ from uuid import UUID
 from django.db.models import Count, Max, Q
 
 from msp.ledger.canonical import rfc3339
-from msp.microsoft.ports import MethodKind
-from tenants.models import Method, Run, Step, Target
+from tenants.models import Run, Step, Target
 from tenants.models.run import FOR_A_PERSON, UNDER_WAY, condition_counts
-from tenants.plans import RunState, StepKind, StepState, run_state
+from tenants.plans import ACTS, TRIES, RunState, StepKind, StepState, run_state
 
 EXCEPTIONS = (
     StepState.UNVERIFIED,
@@ -61,7 +60,7 @@ def targets_of(run: Run, *, tenant_ids: Iterable[UUID] | None = None) -> list[Ta
     targets = run.targets.select_related("account__tenant__customer").order_by("position")
     if tenant_ids is not None:
         targets = targets.filter(account__tenant__in=list(tenant_ids))
-    return list(targets.prefetch_related("steps__method", "steps__waived_by"))
+    return list(targets.prefetch_related("steps__method", "steps__waived_by", "steps__stated_by"))
 
 
 # --- one run as plain facts: what commands print -----------------------------------------------------------------
@@ -151,64 +150,6 @@ class Progress:
         return self.state == RunState.RUNNING
 
 
-@dataclass(frozen=True)
-class MethodChange:
-    """One method, and whether it was there at the first and at the last reading."""
-
-    kind: str
-    label: str
-    before: bool
-    after: bool
-
-
-@dataclass(frozen=True)
-class TargetProgress:
-    """One account of a run with every step's truth."""
-
-    target: Target
-    steps: list[Step]
-    state: RunState
-
-    @property
-    def settled(self) -> int:
-        return sum(s.status not in UNDER_WAY for s in self._acts)
-
-    @property
-    def in_all(self) -> int:
-        return len(self._acts)
-
-    @property
-    def may_be_retried(self) -> bool:
-        stopped = any(s.status in (StepState.REFUSED, StepState.BLOCKED) for s in self.steps)
-        return stopped and not self.target.account.break_glass
-
-    @property
-    def exceptions(self) -> list[Step]:
-        return [s for s in self.steps if s.status in EXCEPTIONS]
-
-    @property
-    def methods(self) -> list[MethodChange]:
-        return method_changes(self.target)
-
-    @property
-    def _acts(self) -> list[Step]:
-        return [s for s in self.steps if s.kind != StepKind.SECOND_LOOK]
-
-
-@dataclass(frozen=True)
-class TenantProgress:
-    """One tenant of a run: its state and counts, and its accounts."""
-
-    tenant_id: UUID
-    domain: str
-    customer: str
-    state: RunState
-    settled: int
-    in_all: int
-    accounts: int
-    targets: list[TargetProgress]
-
-
 def progress_of(run: Run, user: Any) -> Progress:
     """Over the targets that `user` sees."""
     counted = (
@@ -245,68 +186,6 @@ def progress_of(run: Run, user: Any) -> Progress:
     )
 
 
-def tenants_in(run: Run, user: Any) -> Any:
-    """The tenants of a run with their counts, those that need a person first: a queryset to page through."""
-    second = Q(steps__kind=StepKind.SECOND_LOOK)
-    return (
-        Target.objects.visible_to(user)
-        .filter(run=run)
-        .values("account__tenant_id", "account__tenant__default_domain", "account__tenant__customer__name")
-        .annotate(
-            **condition_counts("steps"),
-            settled=Count("steps", filter=~Q(steps__status__in=UNDER_WAY) & ~second),
-            in_all=Count("steps", filter=~second),
-            accounts=Count("pk", distinct=True),
-        )
-        .order_by("-for_a_person", "account__tenant__default_domain", "account__tenant_id")
-    )
-
-
-def with_accounts(rows: Iterable[dict[str, Any]], run: Run, user: Any) -> list[TenantProgress]:
-    """The rows of one page of `tenants_in`, with their targets and steps: three more queries."""
-    rows = list(rows)
-    found = (
-        Target.objects.visible_to(user)
-        .filter(run=run, account__tenant__in=[r["account__tenant_id"] for r in rows])
-        .select_related("account")
-        .prefetch_related("steps__method", "steps__waived_by")
-        .order_by("position")
-    )
-    targets: defaultdict[UUID, list[TargetProgress]] = defaultdict(list)
-    for target in found:
-        steps = list(target.steps.all())
-        targets[target.account.tenant_id].append(TargetProgress(target, steps, state_of_steps(steps)))
-    return [
-        TenantProgress(
-            tenant_id=r["account__tenant_id"],
-            domain=r["account__tenant__default_domain"],
-            customer=r["account__tenant__customer__name"],
-            state=run_state(**{name: r[name] for name in condition_counts("steps")}),
-            settled=r["settled"],
-            in_all=r["in_all"],
-            accounts=r["accounts"],
-            targets=targets[r["account__tenant_id"]],
-        )
-        for r in rows
-    ]
-
-
-def method_changes(target: Target) -> list[MethodChange]:
-    """What the first and the last reading of the account showed, side by side."""
-    readings = [(target.before or {}).get("methods", []), (target.after or {}).get("methods", [])]
-    before, after = ({(m["directory_id"], m["kind"]): m for m in methods} for methods in readings)
-    names = dict(Method.Kind.choices)
-    return [
-        MethodChange(
-            str(names.get(found["kind"], found["kind"])),
-            found["label"] or _mark(found),
-            key in before,
-            key in after,
-        )
-        for key, found in {**after, **before}.items()
-    ]
-
-
 @dataclass(frozen=True)
 class Size:
     """How much a run has to do, as it was written down at its start."""
@@ -325,9 +204,31 @@ def size_of(run: Run) -> Size:
     return Size(**written)
 
 
-def _mark(method: dict[str, Any]) -> str:
-    """What tells two methods without a name apart; the password is only one, so it needs none."""
-    return "" if method["kind"] == MethodKind.PASSWORD else str(method["directory_id"])[-6:]
+@dataclass(frozen=True)
+class ActCounts:
+    """The changes of a run by what is true of them; what nobody has to do counts as done."""
+
+    done: int
+    on_their_way: int
+    to_send: int
+    for_a_person: int
+    accounts_to_send: int
+
+
+def act_counts(run: Run, user: Any) -> ActCounts:
+    """Of what `user` sees: what a pause holds back and a cancellation never sends. One query."""
+    planned = Q(status=StepState.PLANNED)
+    return ActCounts(
+        **Step.objects.visible_to(user)
+        .filter(target__run=run, kind__in=[*ACTS, *TRIES])
+        .aggregate(
+            done=Count("pk", filter=Q(status__in=[StepState.VERIFIED, StepState.NEEDLESS])),
+            on_their_way=Count("pk", filter=Q(status__in=[StepState.SENDING, StepState.ACCEPTED])),
+            to_send=Count("pk", filter=planned),
+            for_a_person=Count("pk", filter=Q(status__in=FOR_A_PERSON)),
+            accounts_to_send=Count("target", filter=planned, distinct=True),
+        )
+    )
 
 
 # --- the list of runs --------------------------------------------------------------------------------------------
@@ -385,7 +286,9 @@ def runs_seen_by(user: Any) -> Any:
     """Newest first, with who asked and whom it is about."""
     return (
         Run.objects.visible_to(user)
-        .select_related("requested_by", "lost_device__technician", "suspension__technician")
+        .select_related(
+            "requested_by", "paused_by", "cancelled_by", "lost_device__technician", "suspension__technician"
+        )
         .prefetch_related("offboardings__technician")
         .order_by("-started_at")
     )

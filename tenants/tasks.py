@@ -11,11 +11,14 @@ from django.utils import timezone
 
 from msp.outside import outside
 from tenants.actions.change_due_passwords import change_due_passwords as change_due
+from tenants.actions.end_waivers import end_waivers as end_waivers_now
 from tenants.actions.nudge import nudge
 from tenants.actions.read_due_accounts import ask_for_due_readings
 from tenants.actions.read_due_accounts import read_accounts as read
 from tenants.actions.sweep import sweep as sweep_now
 from tenants.actions.sweep_tokens import sweep_tokens as sweep_tokens_now
+from tenants.actions.watch_deadlines import watch_deadlines
+from tenants.actions.watch_silence import watch_silence
 from tenants.actions.work_target import work_target as work
 
 
@@ -51,3 +54,14 @@ def read_due_accounts() -> None:
 @shared_task(name="tenants.tasks.read_accounts")
 def read_accounts(account_ids: list[str]) -> None:
     read([UUID(account_id) for account_id in account_ids], outside=outside())
+
+
+@shared_task(name="tenants.tasks.watch_runs")
+def watch_runs() -> None:
+    watch_silence()
+    watch_deadlines()
+
+
+@shared_task(name="tenants.tasks.end_waivers")
+def end_waivers() -> None:
+    end_waivers_now()

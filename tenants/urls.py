@@ -1,6 +1,16 @@
 from django.urls import include, path
 
-from tenants.views import check, enrolment_policies, mfa, policies, tenants
+from tenants.views import (
+    account_class,
+    check,
+    departure_policy,
+    enrolment_policies,
+    hands_off,
+    mfa,
+    places,
+    policies,
+    tenants,
+)
 
 urlpatterns = [
     path("", tenants.tenant_list, name="list"),
@@ -9,6 +19,9 @@ urlpatterns = [
     path("<uuid:tenant_id>/check/", check.check, name="check"),
     path("<uuid:tenant_id>/check/now/", check.check_now, name="check_now"),
     path("<uuid:tenant_id>/access/", check.access, name="access"),
+    path("<uuid:tenant_id>/hands-off/", hands_off.hands_off, name="hands_off"),
+    path("customers/<uuid:customer_id>/new-place/", places.new_place, name="new_place"),
+    path("places/<uuid:place_id>/new-account/", places.new_account, name="new_place_account"),
     path("consent/", check.consent, name="consent"),
     path("policies/", policies.policies, name="policies"),
     path("policies/<uuid:policy_id>/", policies.policy, name="policy"),
@@ -17,6 +30,7 @@ urlpatterns = [
     path("policies/of-group/<uuid:group_id>/", policies.set_of_group, name="set_policy_of_group"),
     path("policies/of-tenant/<uuid:tenant_id>/", policies.set_of_tenant, name="set_policy_of_tenant"),
     path("policies/of-account/<uuid:account_id>/", policies.set_of_account, name="set_policy_of_account"),
+    path("accounts/<uuid:account_id>/class/", account_class.account_class, name="account_class"),
     path("accounts/<uuid:account_id>/mfa/", mfa.mfa_state, name="mfa_state"),
     path("accounts/<uuid:account_id>/mfa/read/", mfa.read, name="read_mfa_state"),
     path("enrolment-policies/", enrolment_policies.policies, name="enrolment_policies"),
@@ -42,5 +56,6 @@ urlpatterns = [
         enrolment_policies.set_of_account,
         name="set_enrolment_policy_of_account",
     ),
+    path("departure-policy/", departure_policy.departure_policy, name="departure_policy"),
     path("runs/", include("tenants.run_urls")),
 ]

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 PAYLOAD_TYPE = "application/vnd.latchkey.evidence+json"
+EVIDENCE, SUMMARY = "latchkey.evidence", "latchkey.run_summary"
 DONE = ("verified", "needless")
 
 
@@ -53,7 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write("NOT PROVEN: the file contradicts itself.\n")
         sys.stderr.writelines(f"  {readable(line)}\n" for line in wrong)
         return 1
-    say("Everything that is called verified agrees with what was read before and after.")
+    if evidence["type"] == SUMMARY:
+        say("The summary does not contradict itself. What proves it is the evidence of each directory.")
+    else:
+        say("Everything that is called verified agrees with what was read before and after.")
     say("This proves what the holder of that key stated. It does not prove what happened after the last reading.")
     return 0
 
@@ -87,28 +91,108 @@ def proven(path: Path, key: Ed25519PublicKey) -> dict[str, Any]:
     if not any(signed_by(key, signature, signed) for signature in signatures):
         raise NotProven(f"{path} was changed, or signed with another key than {thumbprint(key)}.")
     evidence = json.loads(payload)
-    if evidence.get("type") != "latchkey.evidence" or evidence.get("version") != 1:
+    if evidence.get("type") not in (EVIDENCE, SUMMARY) or evidence.get("version") != 1:
         raise NotProven("this is another version of evidence than the one that this program can read (1).")
     return dict(evidence)
 
 
 def account_of(evidence: dict[str, Any]) -> list[str]:
     """The whole story, one sentence a line."""
-    run, tenant = evidence["run"], evidence["tenant"]
-    look = f"; second look at {when(run['second_look_at'])}" if run.get("second_look_at") else ""
+    if evidence["type"] == SUMMARY:
+        return summary_of(evidence)
+    tenant = evidence["tenant"]
     accounts, ledger = evidence["accounts"], evidence["ledger"]
     lines = [
         f"{evidence['reseller']} states on {when(evidence['made_at'])}:",
         f"Customer: {tenant['name']}, directory {tenant['directory_id']}, domain {tenant['default_domain']}.",
-        f"Run {run['id']} ({words(run['kind'])}) began on {when(run['started_at'])}; reason: {run['reason']}.",
-        f"Requested by {named(run['requested_by'])}; approved by {named(run['approved_by'])}.",
-        f"Who had to lose access: {listed(evidence['leavers'])}.",
-        f"State of the run: {words(run['state'])}{look}.",
+        *story_of_run(evidence),
         f"Accounts in this directory: {len(accounts)}.",
     ]
     for account in accounts:
         lines += ["", *story_of(account)]
-    return [*lines, "", f"Entries of the reseller's ledger that this rests on: {len(ledger)}."]
+    entries = len(ledger) + len(evidence.get("run_ledger", []))
+    return [*lines, "", f"Entries of the reseller's ledger that this rests on: {entries}."]
+
+
+def summary_of(summary: dict[str, Any]) -> list[str]:
+    """The summary of a run: who, when, how many, and what became of each directory."""
+    totals = summary["totals"]
+    steps = ", ".join(f"{count} {words(state)}" for state, count in totals["steps"].items())
+    shared, deadlines = totals["reshared"], totals["deadlines"]
+    lines = [
+        f"{summary['reseller']} states on {when(summary['made_at'])}:",
+        *story_of_run(summary),
+        f"{'All' if summary['whole'] else 'Part'} of the run: {totals['accounts']} accounts in "
+        f"{totals['tenants']} directories; steps: {steps or 'none'}.",
+        f"Deadlines: {deadlines['met']} met, {deadlines['missed']} missed, {deadlines['open']} open.",
+        f"New passwords: {shared['have_it']} of {shared['stay']} who stay have them.",
+    ]
+    for tenant in summary["tenants"]:
+        lines.append("")
+        lines.append(f"{tenant['name']} ({tenant['default_domain']}): {words(tenant['state'])}.")
+        lines += [f"  {named(one['account'])}: {named(without_account(one))}." for one in tenant["exceptions"]]
+    return lines
+
+
+def without_account(exception: dict[str, Any]) -> dict[str, Any]:
+    return {name: fact for name, fact in exception.items() if name != "account"}
+
+
+def story_of_run(evidence: dict[str, Any]) -> list[str]:
+    """Who asked, who agreed, when it was held, and about whom: what an older file does not say is left out."""
+    run, request = evidence["run"], evidence.get("request")
+    look = f"; second look at {when(run['second_look_at'])}" if run.get("second_look_at") else ""
+    approved = run["approved_by"]
+    agreed = listed(approved) if isinstance(approved, list) else named(approved)
+    lines = [
+        f"Run {run['id']} ({words(run['kind'])}) began on {when(run['started_at'])}; reason: {run['reason']}.",
+        f"Requested by {named(run['requested_by'])}; approved by {agreed}.",
+    ]
+    if request:
+        lines += story_of_request(request)
+    for held in run.get("holds", []):
+        lines.append(f"Held from {when(held['from'])} by {held['by']} until {when(held['until'])}: {held['because']}.")
+    if run.get("cancelled"):
+        end = run["cancelled"]
+        lines.append(f"CANCELLED on {when(end['at'])} by {named(end['by'])}: {end['because']}.")
+    rehearsed = ", ".join(f"{one['id']} on {when(one['ended_at'])}" for one in evidence.get("rehearsals", []))
+    if rehearsed:
+        lines.append(f"Rehearsed before: {rehearsed}.")
+    return [
+        *lines,
+        f"Who had to lose access: {', '.join(person(one) for one in evidence['leavers']) or 'none'}.",
+        f"State of the run: {words(run['state'])}{look}.",
+    ]
+
+
+def story_of_request(request: dict[str, Any]) -> list[str]:
+    lines = [f"Asked for on {when(request['asked_at'])}, scope {words(request['scope'])}, start {schedule(request)}."]
+    for approval in request["approvals"]:
+        says = "agreed" if approval["agrees"] else "did not agree"
+        lines.append(f"{approval['by']} {says} on {when(approval['at'])}.")
+    override = request.get("override")
+    if override:
+        reviewed = f"reviewed on {when(override['reviewed_at'])}" if override.get("reviewed_at") else "not reviewed yet"
+        lines.append(
+            f"STARTED WITHOUT APPROVAL by {named(override['by'])} on {when(override['at'])}: {override['reason']}; "
+            f"{reviewed}."
+        )
+    changed = request.get("changed_since_preview", [])
+    return [*lines, *(f"Changed since the preview: {one['words']}" for one in changed)]
+
+
+def schedule(request: dict[str, Any]) -> str:
+    if request.get("starts_at"):
+        return f"at {when(request['starts_at'])}"
+    return words(request["starts"])
+
+
+def person(one: Any) -> str:
+    """A person who had to lose access; the kind of run and the time of the end, where they are told."""
+    if not isinstance(one, dict) or "because" not in one:
+        return named(one)
+    ended = f", sign-in to the reseller's tool ended {when(one['access_ended_at'])}" if one["access_ended_at"] else ""
+    return f"{one['name']} {one['email']} ({words(one['because'])}{ended})"
 
 
 def story_of(account: dict[str, Any]) -> list[str]:
@@ -121,9 +205,25 @@ def story_of(account: dict[str, Any]) -> list[str]:
         times = [f"{word} {when(step[name])}" for name, word in STEP_TIMES if step.get(name)]
         ids = [f"Microsoft's request ids {', '.join(map(str, step['request_ids']))}"] if step.get("request_ids") else []
         problem = [f"problem: {step['problem']}"] if step.get("problem") else []
-        told = "; ".join([words(step["state"]), *times, *ids, *problem])
+        said = [said] if (said := step.get("tried", {}).get("said")) else []
+        told = "; ".join([words(step["state"]), *times, *said, *ids, *problem]).rstrip(".")
         lines.append(f"  Step {number}, {words(step['kind'])}{on}: {told}.")
-    return [*lines, f"  After: {reading(account['after'])}.", f"  Exceptions: {listed(account['exceptions'])}."]
+    lines += [f"  After: {reading(account['after'])}.", f"  Exceptions: {listed(account['exceptions'])}."]
+    return [*lines, *deadline_of(account), *reshared_of(account)]
+
+
+def deadline_of(account: dict[str, Any]) -> list[str]:
+    deadline = account.get("deadline") or {}
+    if not deadline.get("at"):
+        return []
+    met = {True: "met", False: "MISSED", None: "open"}[deadline["met"]]
+    gone = f"; access gone {when(deadline['access_gone_at'])}" if deadline["access_gone_at"] else ""
+    return [f"  Deadline {when(deadline['at'])}: {met}{gone}."]
+
+
+def reshared_of(account: dict[str, Any]) -> list[str]:
+    shared = account.get("reshared")
+    return [f"  New password: {shared['have_it']} of {shared['stay']} who stay have it."] if shared else []
 
 
 STEP_TIMES = (("sent_at", "sent"), ("accepted_at", "accepted"), ("verified_at", "read back and found so"))
@@ -132,6 +232,8 @@ STEP_TIMES = (("sent_at", "sent"), ("accepted_at", "accepted"), ("verified_at", 
 def contradictions(evidence: dict[str, Any]) -> list[str]:
     """Where a claim does not agree with the readings in the same file."""
     wrong = []
+    if evidence["type"] == SUMMARY:
+        return contradictions_of_summary(evidence)
     for account in evidence["accounts"]:
         before, after = account["before"] or {}, account["after"] or {}
         for step in account["steps"]:
@@ -144,6 +246,19 @@ def contradictions(evidence: dict[str, Any]) -> list[str]:
     return wrong
 
 
+def contradictions_of_summary(summary: dict[str, Any]) -> list[str]:
+    """A run that is called clean has nothing else in any directory."""
+    if summary["run"]["state"] != "clean":
+        return []
+    wrong = [
+        f"{tenant['default_domain']}: {words(tenant['state'])} in a run called clean."
+        for tenant in summary["tenants"]
+        if tenant["state"] != "clean" or tenant["exceptions"]
+    ]
+    open_steps = [state for state in summary["totals"]["steps"] if state not in DONE]
+    return [*wrong, *(f"steps {words(state)} in a run called clean." for state in open_steps)]
+
+
 def contradiction(step: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> str:
     claimed = step["state"]
     if claimed not in DONE:
@@ -152,6 +267,14 @@ def contradiction(step: dict[str, Any], before: dict[str, Any], after: dict[str,
         return "called verified, but nothing was read afterwards."
     if step["kind"] == "remove_method" and identity(step["method"]) in map(identity, after.get("methods", [])):
         return "the method is still among those that were read afterwards."
+    if claimed == "verified" and step["kind"] in REFUSALS and "tried" in step:
+        code = step["tried"].get("code")
+        if code not in REFUSALS[step["kind"]]:
+            return f"called refused, but the answer was {code}."
+    if claimed == "verified" and step["kind"] == "try_code" and step.get("tried", {}).get("still_assigned"):
+        return "called verified, but the token is still assigned to the account."
+    if claimed == "verified" and step.get("stated"):
+        return "called verified, but a person stated it and nobody read it back."
     if claimed == "verified" and step["kind"] in MARKS:
         name, what = MARKS[step["kind"]]
         old, new = before.get(name), after.get(name)
@@ -170,6 +293,9 @@ def since(before: dict[str, Any], new: str) -> bool:
     read_at = before.get("read_at")
     return bool(read_at) and moment(new) >= moment(read_at).replace(microsecond=0)
 
+
+REFUSALS = {"try_password": ("AADSTS50126",), "try_session": ("AADSTS50133", "AADSTS50173")}
+"""What Microsoft answers to an old password, and to an old session that was ended."""
 
 MARKS = {
     "rotate_password": ("password_changed_at", "the time of the last password change"),

@@ -17,7 +17,7 @@ from msp.importing.sheet import Column, Line, Sheet
 from tenants.actions.add_accounts import NewAccount, add_accounts
 from tenants.actions.change_account import change_account
 from tenants.actions.store_password import store_password
-from tenants.models import SharedAccount, Tenant
+from tenants.models import AccountClass, SharedAccount, Tenant
 
 if TYPE_CHECKING:
     from msp.outside import Outside
@@ -35,6 +35,7 @@ COLUMNS = (
     Column("owner", gettext_lazy("Who answers for the account")),
     Column("justification", gettext_lazy("Why several people share it")),
     Column("break_glass", gettext_lazy("yes or no; automation never touches a break-glass account")),
+    Column("account_class", gettext_lazy("critical (1 h), high (4 h), standard (24 h) or low (72 h) to end access")),
     Column("password", gettext_lazy("Taken exactly as it is, blanks included; may be empty")),
 )
 
@@ -86,6 +87,9 @@ class Importer:
         break_glass = line.text("break_glass").casefold()
         if break_glass not in YES | NO:
             self.plan.error(line.number, "break_glass", _("Write yes or no."))
+        account_class = line.text("account_class").casefold()
+        if account_class and account_class not in AccountClass.values:
+            self.plan.error(line.number, "account_class", _("Write critical, high, standard or low."))
         if len(line.text("owner")) > 256:
             self.plan.error(line.number, "owner", _("This is longer than 256 characters."))
         self._once(line, tenant, "user_principal_name", name.lower())
@@ -95,6 +99,7 @@ class Importer:
         if len(self.plan.errors) > before:
             return None
         facts = {"object_id": object_id, "owner": line.text("owner"), "justification": line.text("justification")}
+        facts["account_class"] = account_class
         said = {key: value for key, value in facts.items() if value}
         return said | ({"break_glass": break_glass in YES} if break_glass else {})
 

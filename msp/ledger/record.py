@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -46,37 +48,55 @@ def record(
     Raises LedgerClosed outside a transaction, and when the entry cannot be written; the surrounding atomic block is
     then lost, even if somebody catches the error, so that the act cannot be committed without its record.
     """
-    entry = entry_of(
-        verb,
-        reseller_id=reseller_id,
-        actor=actor,
-        tenant_id=tenant_id,
-        account_id=account_id,
-        run_id=run_id,
-        technician_id=technician_id,
-        **facts,
-    )
-    write_entries([entry])
+    about = {"tenant_id": tenant_id, "account_id": account_id, "run_id": run_id, "technician_id": technician_id}
+    entry = _entry_of(verb, reseller_id, actor, about, facts)
+    if _gathered.entries is None or _savepoints() > _gathered.savepoints:
+        # What is said within a savepoint may be taken back with it.
+        _write([entry])
+    else:
+        _gathered.entries.append(entry)
     return entry
 
 
-def entry_of(
-    verb: str,
-    *,
-    reseller_id: UUID,
-    actor: Person | None,
-    tenant_id: UUID | None = None,
-    account_id: UUID | None = None,
-    run_id: UUID | None = None,
-    technician_id: UUID | None = None,
-    **facts: object,
+@contextmanager
+def written_together() -> Iterator[None]:
+    """What is recorded inside is written in one go at the end: begin and end it within one transaction.
+
+    Raises LedgerClosed there, as `record` would have. Inside another one it is part of that.
+    """
+    if _gathered.entries is not None:
+        yield
+        return
+    entries: list[Entry] = []
+    _gathered.entries, _gathered.savepoints = entries, _savepoints()
+    try:
+        yield
+    finally:
+        _gathered.entries = None
+    _write(entries)
+
+
+class _Gathered(threading.local):
+    """The entries of this thread's transaction that wait to be written, and how deep in savepoints it began."""
+
+    entries: list[Entry] | None = None
+    savepoints: int = 0
+
+
+_gathered = _Gathered()
+
+
+def _savepoints() -> int:
+    return sum(name is not None for name in transaction.get_connection().savepoint_ids)
+
+
+def _entry_of(
+    verb: str, reseller_id: UUID, actor: Person | None, about: dict[str, UUID | None], facts: dict[str, object]
 ) -> Entry:
-    """An entry that is not written yet: `write_entries` has to follow in the same transaction. Raises as `record`."""
     if not transaction.get_connection().in_atomic_block:
         raise LedgerClosed(
             f"{verb} was not written down: an entry belongs into the transaction of its act. Nothing was changed."
         )
-    about = {"tenant_id": tenant_id, "account_id": account_id, "run_id": run_id, "technician_id": technician_id}
     trouble = ""
     try:
         return _entry(verb, reseller_id, actor, about, facts)
@@ -86,8 +106,7 @@ def entry_of(
     raise LedgerClosed(f"{verb} could not be written to the ledger ({trouble}), so it did not happen.")
 
 
-def write_entries(entries: Sequence[Entry]) -> None:
-    """Add them all, or none. Raises LedgerClosed as `record` does."""
+def _write(entries: Sequence[Entry]) -> None:
     trouble = ""
     try:
         Entry.objects.bulk_create(entries)

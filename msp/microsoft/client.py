@@ -52,6 +52,7 @@ from msp.microsoft.ports import (
     ProbeResult,
     RemoveMethod,
     SetPassword,
+    SignInAnswer,
 )
 from msp.microsoft.refusals import default_method_refused, password_refused
 
@@ -68,6 +69,11 @@ TO_ROTATE = (
     "Authentication Administrator on its service principal"
 )
 TO_END_SESSIONS = "User.RevokeSessions.All"
+NO_TRIES = SignInAnswer(
+    ProbeResult.INCONCLUSIVE,
+    "not_allowed_here",
+    "This installation does not try sign-ins. Whoever runs it can allow them with LATCHKEY_SIGN_IN_PROBE.",
+)
 
 
 class GraphDirectory:
@@ -169,15 +175,30 @@ class GraphDirectory:
         return answer_of(self._line.send(call), call)
 
     def sign_in_probe(self, account: AccountRef, password: str) -> ProbeResult:
-        """Try the password alone at the token endpoint, when the reseller allows that; else INCONCLUSIVE.
+        """Try the password alone at the token endpoint, when the reseller allows that; else INCONCLUSIVE."""
+        return self.try_sign_in(account, password).result
 
-        The grant takes neither passwords with blanks at an end nor guests ("resource owner password
+    def try_sign_in(self, account: AccountRef, password: str, *, keep_session: bool = False) -> SignInAnswer:
+        """The grant takes neither passwords with blanks at an end nor guests ("resource owner password
         credentials"), so those are not tried.
         """
         name = account.user_principal_name
-        if not self._may_probe or not name or account.guest or password != password.strip():
-            return ProbeResult.INCONCLUSIVE
-        return self._line.tokens.try_password(self._line.tenant_id, self._line.cloud, name, password)
+        if not self._may_probe:
+            return NO_TRIES
+        if not name or account.guest:
+            return SignInAnswer(ProbeResult.INCONCLUSIVE, "not_signed_in_here", "A guest signs in at its home alone.")
+        if password != password.strip():
+            return SignInAnswer(
+                ProbeResult.INCONCLUSIVE, "blank_at_an_end", "A password with a blank at an end cannot be tried."
+            )
+        line = self._line
+        return line.tokens.sign_in(line.tenant_id, line.cloud, name, password, keep_session=keep_session)
+
+    def try_session(self, account: AccountRef, session: str) -> SignInAnswer:
+        """Redeem the session's refresh token at the token endpoint, when the reseller allows tries."""
+        if not self._may_probe:
+            return NO_TRIES
+        return self._line.tokens.go_on(self._line.tenant_id, self._line.cloud, session)
 
     # One act: its call, and what its reply means
 

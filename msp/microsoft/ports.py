@@ -138,6 +138,29 @@ class ProbeResult(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+@dataclass(frozen=True)
+class SignInAnswer:
+    """What one try at the sign-in told: of a password alone, or of a session that was opened before.
+
+    `code` is Microsoft's number ("AADSTS50126", "" for a token) or a word of ours, `why` says what it means.
+    `session` is what goes on signing in without the password, only where it was asked for and given.
+    """
+
+    result: ProbeResult
+    code: str = ""
+    why: str = ""
+    request_id: str = ""
+    session: str = field(default="", repr=False)
+
+    @property
+    def accepted(self) -> bool:
+        return self.result == ProbeResult.PASSWORD_ACCEPTED
+
+    @property
+    def refused(self) -> bool:
+        return self.result == ProbeResult.PASSWORD_REFUSED
+
+
 class Directory(Protocol):
     """One tenant's directory. Every call has a time-out and may raise:
 
@@ -182,6 +205,17 @@ class Directory(Protocol):
 
     def sign_in_probe(self, account: AccountRef, password: str) -> ProbeResult:
         """Ask whether this password is the account's. Counts towards smart lockout: ask rarely."""
+        ...
+
+    def try_sign_in(self, account: AccountRef, password: str, *, keep_session: bool = False) -> SignInAnswer:
+        """The same, with the reason of the answer. Counts towards smart lockout: ask rarely.
+
+        `keep_session`: where the password alone opens a session, hand it over; it is a secret.
+        """
+        ...
+
+    def try_session(self, account: AccountRef, session: str) -> SignInAnswer:
+        """Ask whether a session that was opened before still goes on. No password is tried."""
         ...
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from msp.errors import Busy, DirectoryError, NoConnection
-from msp.microsoft.ports import ProbeResult
+from msp.microsoft.ports import ProbeResult, SignInAnswer
 
 PLAIN_WORD = re.compile(r"[a-z_]{1,40}|[0-9a-f-]{36}")
 TRANSIENT_SECONDS = 30.0
@@ -114,6 +114,12 @@ MEANINGS = {
     50196: PASSES,
 }
 
+ENDED_SESSIONS = {
+    50133: "The session is not valid any more: the password was changed or has expired.",
+    50173: "The session was ended: it was revoked, or the password was changed.",
+}
+"""What a session that was ended on purpose is told, in our words."""
+
 UNKNOWN = Meaning("Look the code up at Microsoft, mend the app or its consent, then try again.")
 
 
@@ -149,12 +155,41 @@ def no_token(body: Mapping[str, Any], tenant_id: str) -> DirectoryError:
     )
 
 
-def judged(status: int, body: Mapping[str, Any]) -> ProbeResult:
+def judged(status: int, body: Mapping[str, Any]) -> SignInAnswer:
     """What the answer to a sign-in with a password alone says about that password."""
     if status == 200 and body.get("access_token"):
-        return ProbeResult.PASSWORD_ACCEPTED
-    told = {MEANINGS.get(code, UNKNOWN).password for code in codes_in(body)}
+        return _with_a_token(body)
+    known = {MEANINGS[code].password: code for code in reversed(codes_in(body)) if code in MEANINGS}
     for result in (ProbeResult.PASSWORD_REFUSED, ProbeResult.PASSWORD_ACCEPTED):
-        if result in told:
-            return result
-    return ProbeResult.INCONCLUSIVE
+        if result in known:
+            return _told(result, known[result], body)
+    return _told(ProbeResult.INCONCLUSIVE, _first_code(body), body)
+
+
+def judged_session(status: int, body: Mapping[str, Any]) -> SignInAnswer:
+    """What the answer to a refresh token says about the session that it stands for.
+
+    Only the two numbers that name a revocation or a change of the password count as refused for that reason.
+    """
+    if status == 200 and body.get("access_token"):
+        return _with_a_token(body)
+    ended = next((code for code in codes_in(body) if code in ENDED_SESSIONS), 0)
+    if ended:
+        return _told(ProbeResult.PASSWORD_REFUSED, ended, body)
+    return _told(ProbeResult.INCONCLUSIVE, _first_code(body), body)
+
+
+def _with_a_token(body: Mapping[str, Any]) -> SignInAnswer:
+    session = body.get("refresh_token")
+    return SignInAnswer(ProbeResult.PASSWORD_ACCEPTED, session=session if isinstance(session, str) else "")
+
+
+def _told(result: ProbeResult, code: int, body: Mapping[str, Any]) -> SignInAnswer:
+    name = f"AADSTS{code}" if code else _plain(body.get("error")) or "no code"
+    meaning = ENDED_SESSIONS.get(code) or MEANINGS.get(code, UNKNOWN).what_to_do
+    return SignInAnswer(result, name, meaning, _plain(body.get("trace_id")))
+
+
+def _first_code(body: Mapping[str, Any]) -> int:
+    codes = codes_in(body)
+    return next((code for code in codes if code in MEANINGS), codes[0] if codes else 0)

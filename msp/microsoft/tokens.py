@@ -21,8 +21,8 @@ from msp.microsoft.answers import Reply, patience
 from msp.microsoft.clouds import Cloud
 from msp.microsoft.connection import Connection
 from msp.microsoft.partner_sign_in import PartnerSignIn, RefreshTokenKeeper
-from msp.microsoft.ports import Access, ProbeResult
-from msp.microsoft.sign_in_codes import judged, no_token
+from msp.microsoft.ports import Access, ProbeResult, SignInAnswer
+from msp.microsoft.sign_in_codes import judged, judged_session, no_token
 from msp.microsoft.signing import AssertionSigner, client_assertion, way_to_sign
 from msp.microsoft.transport import Transport
 
@@ -92,21 +92,39 @@ class TokenStore:
         return frozenset([*claims.get("roles", []), *str(claims.get("scp", "")).split()])
 
     def try_password(self, tenant_id: str, cloud: Cloud, user_name: str, password: str) -> ProbeResult:
-        """Sign in with a password alone (resource owner grant) and say what that tells. No token is kept.
+        """Sign in with a password alone and say whether it is the right one. No token is kept."""
+        return self.sign_in(tenant_id, cloud, user_name, password).result
 
-        Assumption: an app that proves itself by its own credential may use this grant without being marked as
-        a public client.
+    def sign_in(
+        self, tenant_id: str, cloud: Cloud, user_name: str, password: str, *, keep_session: bool = False
+    ) -> SignInAnswer:
+        """Sign in with a password alone (resource owner grant) and say what that tells. No token is kept here.
+
+        `keep_session` asks for a refresh token (scope offline_access) and hands it over. Assumption: an app that
+        proves itself by its own credential may use this grant without being marked as a public client.
         """
         url = cloud.token_url(tenant_id)
         form = {
             "grant_type": "password",
             "client_id": self._connection.client_id,
-            "scope": cloud.scope,
+            "scope": f"{cloud.scope} offline_access" if keep_session else cloud.scope,
             "username": user_name,
             "password": password,
         }
         reply = self._login(url, form | self._proof(url), {}, tenant_id)
         return judged(reply.status, reply.body or {})
+
+    def go_on(self, tenant_id: str, cloud: Cloud, session: str) -> SignInAnswer:
+        """Redeem a refresh token that `sign_in` gave, and say what that tells. No token is kept."""
+        url = cloud.token_url(tenant_id)
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": self._connection.client_id,
+            "refresh_token": session,
+            "scope": cloud.scope,
+        }
+        reply = self._login(url, form | self._proof(url), {}, tenant_id)
+        return judged_session(reply.status, reply.body or {})
 
     def _door(self, tenant_id: str, cloud: Cloud, access: Access) -> _Door:
         with self._guard:

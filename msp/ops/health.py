@@ -28,6 +28,7 @@ from msp.ops.microsoft_setup import setup
 from msp.vault.database import Vault
 from msp.vault.keepers.chosen import chosen_keeper
 from tenants.models import Tenant
+from tenants.silence_queries import silent_runs
 
 OLDEST_SWEEP = dt.timedelta(minutes=2)
 MOST_SKEW_SECONDS = 120
@@ -44,6 +45,7 @@ def examine() -> Iterator[Finding]:
         ("worker", worker),
         ("beat", beat),
         ("mail", mail_server),
+        ("runs", runs),
     ]
     for subject, question in questions:
         try:
@@ -129,6 +131,19 @@ def beat() -> Finding:
     if age > OLDEST_SWEEP:
         return Finding("beat", False, words + " " + _("Start beat, or look at its output and at the worker's."))
     return Finding("beat", True, words)
+
+
+def runs() -> Finding:
+    """Asked of the rows, so that it shows when worker and beat are dead and nothing else can raise an alarm."""
+    silent = silent_runs().count()
+    if silent:
+        words = ngettext(
+            "%d run has something to do and has not moved for 15 minutes.",
+            "%d runs have something to do and have not moved for 15 minutes.",
+            silent,
+        )
+        return Finding("runs", False, words % silent + " " + _("Look at the lines about worker and beat, then at it."))
+    return Finding("runs", True, _("Every run that has something to do is moving, or waits for a known reason."))
 
 
 def clouds_and_clock() -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
-from msp.ops import flows, testing
+from msp.ops import flows, measuring, testing
 from msp.ops.home import say
 from msp.ops.processes import COULD_NOT_BEGIN, ServiceTrouble, wrong_setting
 
@@ -26,6 +26,10 @@ def main(argv: list[str]) -> int:
     try:
         if command == "test":
             return testing.run(arguments)
+        if command == "faults":
+            return testing.break_things(arguments)
+        if command == "bench":
+            return measuring.run(arguments)
         if command in ("up", "demo"):
             choices = flows.read_choices(command, arguments)
             return flows.demo(choices) if command == "demo" else flows.up(choices)

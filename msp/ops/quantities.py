@@ -63,3 +63,9 @@ def steps(count: int) -> str:
 
 def minutes(count: int) -> str:
     return ngettext("%(count)d minute", "%(count)d minutes", count) % {"count": count}
+
+
+def people_agree(count: int) -> str:
+    return ngettext("%(count)d other person has to agree", "%(count)d other people have to agree", count) % {
+        "count": count
+    }

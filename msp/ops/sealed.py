@@ -6,7 +6,7 @@ from msp.access.models import TotpDevice
 from msp.vault.models import KeptSecret
 from msp.vault.reseal import Sealed
 from technicians.models import ImportUpload, KeptCode
-from tenants.models import Registration, SecretVersion
+from tenants.models import Registration, SecretVersion, Step
 
 SEALED = (
     Sealed(SecretVersion, needs=("secret__account",)),
@@ -15,4 +15,5 @@ SEALED = (
     Sealed(KeptSecret),
     Sealed(Registration, needs=("account",)),
     Sealed(KeptCode, needs=("account",)),
+    Sealed(Step, needs=("target__account",)),
 )

@@ -26,6 +26,15 @@ def run(arguments: list[str]) -> int:
     return int(pytest.main(["-p", "tests.support.servers", *arguments]))
 
 
+def break_things(arguments: list[str]) -> int:
+    """`python3 manage.py faults`: the fault harness (docs/reliability.md). 0 when no law was broken, else 1."""
+    os.chdir(places.ROOT)
+    sys.path.insert(0, str(places.ROOT))
+    # It lives with the tests, which a bare installation can do without.
+    harness = importlib.import_module("tests.faults.harness.door")
+    return int(harness.main(arguments))
+
+
 def wants_browser(arguments: list[str]) -> bool:
     """Whether tests that need a browser can be among the chosen ones."""
     if any("not browser" in argument for argument in arguments):

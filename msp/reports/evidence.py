@@ -20,11 +20,20 @@ from django.utils import timezone
 
 from msp.evidence import sign
 from msp.ledger.canonical import rfc3339
-from msp.ledger.models import Entry
+from msp.reports.evidence_run import (
+    accounts_of_tenants,
+    ledger_of,
+    people_of,
+    rehearsals_of,
+    request_as_evidence,
+    request_of,
+    run_as_evidence,
+)
+from msp.reports.evidence_steps import account_as_evidence
 from msp.vault.signing import evidence_key, public_pem
-from tenants.models import Run, Step, Target, Tenant
-from tenants.plans import StepState
-from tenants.run_queries import EXCEPTIONS, rfc3339_or_none, second_look_of, state_of_steps, targets_of
+from technicians.reshare_queries import accounts_changed_by, shares_of
+from tenants.models import Run, Target, Tenant
+from tenants.run_queries import rfc3339_or_none, second_look_of, state_of_steps, targets_of
 
 KEY_FILE = "latchkey-evidence.pub"
 VERSION = 1
@@ -38,100 +47,53 @@ def build(run: Run, tenant: Tenant) -> dict[str, Any]:
 
 
 def build_each(run: Run, tenants: Iterable[Tenant]) -> Iterator[dict[str, Any]]:
-    """One payload for each tenant, in their order: three queries for all of them, and three for the run.
+    """One payload for each tenant, in their order: the number of queries does not grow with them.
 
-    {"type", "version", "reseller", "tenant", "run", "leavers", "accounts", "ledger", "made_at"}. The state of the run
-    is that of its part in this tenant, as is everything else in it.
+    {"type", "version", "reseller", "tenant", "run", "request", "leavers", "rehearsals", "accounts", "ledger",
+    "run_ledger", "made_at"}. The state of the run is that of its part in this tenant, as is everything else in it.
     """
-    tenants = list(tenants)
+    tenants, now = list(tenants), timezone.now()
     targets: defaultdict[UUID, list[Target]] = defaultdict(list)
     for target in targets_of(run, tenant_ids=[t.pk for t in tenants]):
         targets[target.account.tenant_id].append(target)
-    entries = _ledger(run, tenants)
-    leavers = [
-        {"name": o.technician.name, "email": o.technician.email}
-        for o in run.offboardings.select_related("technician").order_by("technician__name")
-    ]
+    request = request_of(run)
+    told, people, rehearsals = run_as_evidence(run, request), people_of(run, request), rehearsals_of(run, request)
+    changed = accounts_of_tenants(request)
+    entries = ledger_of(run, [t.pk for t in tenants])
+    shared = {s.account.pk: s for s in shares_of(accounts_changed_by(run).filter(tenant__in=tenants))}
     for tenant in tenants:
         here = targets[tenant.pk]
         if not here:
             raise LookupError(f"This run has no account in {tenant}.")
+        steps = [s for t in here for s in t.steps.all()]
+        accounts_here = {pk for pk, tenant_id in changed.items() if tenant_id == tenant.pk}
         yield {
             "type": "latchkey.evidence",
             "version": VERSION,
             "reseller": run.reseller.name,
-            "tenant": {
-                "name": here[0].account.tenant.customer.name,
-                "directory_id": str(tenant.directory_id),
-                "default_domain": tenant.default_domain,
+            "tenant": tenant_as_evidence(here[0].account.tenant),
+            "run": told
+            | {
+                "state": str(state_of_steps(steps, paused=run.is_paused)),
+                "second_look_at": rfc3339_or_none(second_look_of(steps)),
             },
-            "run": _run(run, here),
-            "leavers": leavers,
-            "accounts": [_account(t) for t in here],
+            "request": request_as_evidence(request, accounts_here) if request else None,
+            "leavers": people,
+            "rehearsals": rehearsals,
+            "accounts": [account_as_evidence(t, shared.get(t.account_id), now) for t in here],
             "ledger": entries[tenant.pk],
-            "made_at": rfc3339(timezone.now()),
+            "run_ledger": entries[None],
+            "made_at": rfc3339(now),
         }
 
 
-def _run(run: Run, here: list[Target]) -> dict[str, Any]:
-    steps = [s for t in here for s in t.steps.all()]
+def tenant_as_evidence(tenant: Tenant) -> dict[str, str]:
+    """Name of the customer, id and default domain of the directory. `tenant.customer` has to be loaded."""
     return {
-        "id": str(run.pk),
-        "kind": str(run.kind),
-        "reason": run.reason,
-        "requested_by": run.requested_by.email if run.requested_by else None,
-        "approved_by": None,
-        "started_at": rfc3339(run.started_at),
-        "state": str(state_of_steps(steps, paused=run.is_paused)),
-        "second_look_at": rfc3339_or_none(second_look_of(steps)),
+        "name": tenant.customer.name,
+        "directory_id": str(tenant.directory_id),
+        "default_domain": tenant.default_domain,
     }
-
-
-def _account(target: Target) -> dict[str, Any]:
-    steps = list(target.steps.all())
-    return {
-        "user_principal_name": target.account.user_principal_name,
-        "object_id": target.account.object_id,
-        "state": str(state_of_steps(steps)),
-        "before": target.before,
-        "steps": [_step(s) for s in steps],
-        "after": target.after,
-        "exceptions": [_exception(s) for s in steps if s.status in EXCEPTIONS],
-    }
-
-
-def _step(step: Step) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "kind": str(step.kind),
-        "state": str(step.status),
-        "sent_at": rfc3339_or_none(step.sent_at),
-        "accepted_at": rfc3339_or_none(step.accepted_at),
-        "verified_at": rfc3339_or_none(step.verified_at),
-        "request_ids": [i for i in step.request_ids if i],
-        "problem": step.problem,
-    }
-    if step.method:
-        method = step.method
-        told["method"] = {"kind": str(method.kind), "label": method.label, "directory_id": method.directory_id}
-    return told
-
-
-def _exception(step: Step) -> dict[str, Any]:
-    told = {"kind": str(step.kind), "state": str(step.status), "reason": step.problem}
-    if step.status == StepState.WAIVED:
-        told["reason"] = step.waived_reason
-        told["accepted_by"] = step.waived_by.email if step.waived_by else ""
-        told["accepted_at"] = rfc3339(step.changed_at)
-    return told
-
-
-def _ledger(run: Run, tenants: list[Tenant]) -> defaultdict[UUID, list[dict[str, str]]]:
-    found: defaultdict[UUID, list[dict[str, str]]] = defaultdict(list)
-    entries = Entry.objects.of_reseller(run.reseller_id).filter(run_id=run.pk, tenant_id__in=[t.pk for t in tenants])
-    for tenant_id, entry, leaf_hash in entries.order_by("id").values_list("tenant_id", "uuid", "leaf_hash"):
-        assert tenant_id is not None, "filtered by tenant"
-        found[tenant_id].append({"entry": str(entry), "leaf_hash": bytes(leaf_hash).hex()})
-    return found
 
 
 # --- files -------------------------------------------------------------------------------------------------------
@@ -169,11 +131,11 @@ def public_key_file() -> bytes:
     return public_pem(evidence_key(settings.KEY_DIRECTORY).public_key())
 
 
-def as_zip(run: Run, tenants: Iterable[Tenant]) -> bytes:
+def as_zip(run: Run, tenants: Iterable[Tenant], *, also: Iterable[tuple[str, bytes]] = ()) -> bytes:
     """All of it in one archive, made in memory: evidence is never left lying on the server."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in signed_files(run, tenants):
+        for name, content in (*signed_files(run, tenants), *also):
             archive.writestr(name, content)
     return held.getvalue()
 

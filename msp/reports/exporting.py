@@ -20,3 +20,9 @@ def record_evidence(run: Any, tenants: list[Any], *, by: Any | None) -> None:
     """One entry for each tenant whose evidence is handed out; `by` None: by a command on the server itself."""
     for tenant in tenants:
         record("evidence.exported", reseller_id=run.reseller_id, actor=by, run_id=run.pk, tenant_id=tenant.pk)
+
+
+@transaction.atomic
+def record_summary(run: Any, *, by: Any) -> None:
+    """Commit the entry before the summary of a run goes out. Raises LedgerClosed, and then it may not go out."""
+    record("summary.exported", reseller_id=run.reseller_id, actor=by, run_id=run.pk)

@@ -1,24 +1,22 @@
-"""The reports as pages and as sheets, and the evidence of runs. Whatever leaves the house needs a fresh code."""
+"""The reports as pages and as sheets. Whatever leaves the house needs a fresh code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from msp.access.fresh import demand_code
 from msp.access.rights import needs, reader
 from msp.errors import LatchkeyError
-from msp.reports import access, evidence, knowledge, leavers, sheet
-from msp.reports.exporting import record_evidence, record_export
-from tenants.models import Run, Tenant
+from msp.reports import access, knowledge, leavers, sheet
+from msp.reports.exporting import record_export
 
 ROWS_PER_PAGE = 50
 UNUSABLE = 422
@@ -110,68 +108,3 @@ def _sheet(
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="latchkey-{report}-{day or timezone.localdate()}.csv"'
     return response
-
-
-# --- evidence ----------------------------------------------------------------------------------------------------
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@needs("see_reports")
-def run_evidence(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    """What there is to take, tenant by tenant; POST hands out all that the reader sees, in one archive."""
-    run: Run = get_object_or_404(Run.objects.visible_to(request.user).select_related("requested_by"), pk=run_id)
-    tenants = evidence.tenants_of(run, request.user)
-
-    def made() -> tuple[str, str, bytes]:
-        return f"evidence-{str(run.pk)[:8]}.zip", "application/zip", evidence.as_zip(run, tenants)
-
-    return _evidence(request, run, tenants, made)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@needs("see_reports")
-def tenant_evidence(request: HttpRequest, run_id: UUID, tenant_id: UUID) -> HttpResponse:
-    """The same for one tenant; POST hands out its file."""
-    run: Run = get_object_or_404(Run.objects.visible_to(request.user).select_related("requested_by"), pk=run_id)
-    tenant = get_object_or_404(
-        Tenant.objects.visible_to(request.user).filter(accounts__targets__run=run).distinct(), pk=tenant_id
-    )
-
-    def made() -> tuple[str, str, bytes]:
-        name, content = next(evidence.signed_files(run, [tenant]))
-        return name, "application/json", content
-
-    return _evidence(request, run, [tenant], made, only=tenant)
-
-
-def _evidence(
-    request: HttpRequest,
-    run: Run,
-    tenants: list[Tenant],
-    made: Callable[[], tuple[str, str, bytes]],
-    *,
-    only: Tenant | None = None,
-) -> HttpResponse:
-    trouble = ""
-    if request.method == "POST":
-        try:
-            demand_code(request, request.POST.get("code", ""))
-            name, kind, content = made()
-            record_evidence(run, tenants, by=reader(request))
-        except LatchkeyError as wrong:
-            trouble = str(wrong)
-        else:
-            return HttpResponse(
-                content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
-            )
-    page = Paginator(tenants, ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    context = {"run": run, "rows": page, "only": only, "in_all": len(tenants), "trouble": trouble}
-    return render(request, "reports/evidence.html", context, status=UNUSABLE if trouble else 200)
-
-
-@require_safe
-@needs("see_reports")
-def evidence_key(request: HttpRequest) -> HttpResponse:
-    """The public key: whoever checks evidence gets it once, by another way than the evidence itself."""
-    headers = {"Content-Disposition": f'attachment; filename="{evidence.KEY_FILE}"'}
-    return HttpResponse(evidence.public_key_file(), content_type="application/x-pem-file", headers=headers)

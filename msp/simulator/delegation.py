@@ -111,8 +111,13 @@ def consent_delegated(cloud: Cloud, client_id: str, tenant_id: str, scopes: Iter
 
 def partner_refresh_token(cloud: Cloud, home_id: str, upn: str, client_id: str) -> str:
     """What the browser sign-in of a partner's user with a second factor leaves with the application."""
-    user, now, token = cloud.user(home_id, upn), cloud.now(), f"0.{secrets.token_urlsafe(60)}"
-    cloud.refresh_tokens[token] = RefreshToken(cloud.tenant(home_id).id, user.id, client_id.lower(), now, now)
+    return refresh_token_of(cloud, cloud.tenant(home_id).id, cloud.user(home_id, upn), client_id)
+
+
+def refresh_token_of(cloud: Cloud, home_id: str, user: SimUser, client_id: str) -> str:
+    """A session of this user with an application, which goes on until it is ended."""
+    now, token = cloud.now(), f"0.{secrets.token_urlsafe(60)}"
+    cloud.refresh_tokens[token] = RefreshToken(home_id, user.id, client_id.lower(), now, now)
     return token
 
 

@@ -266,8 +266,12 @@ def _probe(cloud: Cloud, request: Request, tenant: SimTenant, form: dict[str, st
     cloud.changed()
     if code:
         raise _no(request, code)
-    issued, life = cloud.issue_token_for(tenant, form["client_id"].lower(), user)
-    return Answer(200, {"token_type": "Bearer", "scope": "", "expires_in": life, "access_token": issued})
+    client_id = form["client_id"].lower()
+    issued, life = cloud.issue_token_for(tenant, client_id, user)
+    given: dict[str, object] = {"token_type": "Bearer", "scope": "", "expires_in": life, "access_token": issued}
+    if "offline_access" in form.get("scope", "").split():
+        given["refresh_token"] = delegation.refresh_token_of(cloud, tenant.id, user, client_id)
+    return Answer(200, given)
 
 
 def _code_of_probe(cloud: Cloud, tenant: SimTenant, user: SimUser, password: str, *, consented: bool) -> int:

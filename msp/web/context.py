@@ -14,7 +14,9 @@ from django.utils.translation import gettext as _
 
 from msp.access.fresh import is_fresh
 from msp.access.middleware import has_both_factors
+from technicians.departure_pages import number_for
 from technicians.knowledge_queries import open_notices
+from tenants.alarm_queries import open_alarms
 
 
 class Item(NamedTuple):
@@ -37,6 +39,9 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "factor_is_fresh": inside and is_fresh(request),
         # Counted only where a page says it; a fragment does not.
         "new_passwords": lambda: open_notices(user).count() if inside and user.may("reveal") else None,
+        "open_alarms": lambda: open_alarms(user) if inside and user.may("waive") else None,
+        # The same; None for whoever may not see requests.
+        "departures_waiting": lambda: number_for(user) if inside and user.may("see_people") else None,
     }
 
 
@@ -48,7 +53,16 @@ def version() -> str:
 
 def _navigation(request: HttpRequest, user: Any) -> list[Item]:
     name = request.resolver_match.view_name if request.resolver_match else ""
-    runs = name.startswith(("tenants:run", "technicians:offboard"))
+    runs = name.startswith(
+        (
+            "tenants:run",
+            "tenants:departure",
+            "technicians:offboard",
+            "technicians:departure",
+            "technicians:rehears",
+            "technicians:ask_depart",
+        )
+    )
     places = [
         ("", _("Dashboard"), "web:dashboard", "dashboard", name == "web:dashboard"),
         ("see_accounts", _("Tenants"), "tenants:list", "tenants", name.startswith("tenants:") and not runs),

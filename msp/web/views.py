@@ -16,6 +16,8 @@ from django.views.decorators.vary import vary_on_headers
 from msp.access.rights import reader
 from technicians.models import Technician
 from technicians.pages import keys_of, leavers_seen_by, people_like
+from tenants.alarm_queries import alarms_seen_by
+from tenants.guided_queries import waiting_targets
 from tenants.models import Finding, Step, Tenant
 from tenants.models.run import FOR_A_PERSON, UNDER_WAY
 from tenants.plans import StepKind
@@ -48,10 +50,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "keys_in_all": keys.count() if keys is not None else 0,
         "may_see_runs": person.may("see_runs"),
         "may_import": person.may("import"),
+        "by_hand": waiting_targets(person).count() if person.may("see_accounts") else 0,
         "is_empty": person.may("import") and not Tenant.objects.visible_to(person).exists(),
     }
     if person.may("see_runs"):
         context["runs"] = run_rows(runs_seen_by(person)[:RUNS_SHOWN], person)
+        context["alarms"] = alarms_seen_by(person)
+        context["may_see_to"] = person.may("waive")
     # For everybody: a customer's contact asks first how old these figures are.
     context["oldest"], context["newest"] = oldest_and_newest_reading(person)
     return render(request, "web/dashboard.html", context)

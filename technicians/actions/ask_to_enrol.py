@@ -42,7 +42,12 @@ def ask_to_enrol(
     technician = Technician.objects.select_for_update().get(pk=technician.pk)
     if not technician.is_active:
         raise BadInput(_("%(name)s is not active, so there is nothing to enrol for.") % {"name": technician})
-    wanted = {account.pk: account for account in accounts if account.reseller_id == technician.reseller_id}
+    ours = [account for account in accounts if account.reseller_id == technician.reseller_id]
+    # In a guided place nobody enrols through Latchkey: what is registered there is stated on the account's page.
+    readable = set(
+        SharedAccount.objects.at_microsoft().filter(pk__in=[a.pk for a in ours]).values_list("pk", flat=True)
+    )
+    wanted = {account.pk: account for account in ours if account.pk in readable}
     waiting = set(_open_lines(technician, wanted).values_list("account_id", flat=True))
     new = [account for account_id, account in wanted.items() if account_id not in waiting]
     EnrolmentRequest.objects.bulk_create(

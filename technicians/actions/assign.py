@@ -15,6 +15,7 @@ from technicians.actions.ended_assignments import demand_changes_after
 from technicians.actions.follow_with_methods import follow_with_methods
 from technicians.actions.keep_code import end_kept_codes
 from technicians.models import Assignment, Technician
+from tenants.exit_queries import demand_not_going, hold_customer_of
 from tenants.models import Run, SharedAccount
 
 
@@ -27,7 +28,10 @@ def assign(
     from_at: dt.datetime | None = None,
     until_at: dt.datetime | None = None,
 ) -> Assignment:
-    """Raises NotPermitted and BadInput (left, another reseller's, overlapping, ends before it begins)."""
+    """Raises NotPermitted and BadInput: left, another reseller's, overlapping, ends before it begins.
+
+    Nobody is given an account that its customer takes over.
+    """
     if not by.may("assign"):
         raise NotPermitted(_("Your role may not assign accounts; nothing was changed."))
     if not technician.is_active:
@@ -42,6 +46,8 @@ def assign(
         raise BadInput(_("An assignment must end after it begins; nothing was saved."))
     try:
         with transaction.atomic():
+            hold_customer_of(account)
+            demand_not_going([account])
             made = Assignment.objects.create(
                 reseller_id=account.reseller_id,
                 technician=technician,

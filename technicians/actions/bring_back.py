@@ -17,6 +17,7 @@ from technicians.actions.assign import assign
 from technicians.actions.suspend import may_suspend
 from technicians.life_queries import on_their_way_out
 from technicians.models import Authenticator, EnrolmentRequest, Suspension, Technician
+from tenants.exit_queries import customers_who_go
 from tenants.models import SharedAccount
 
 
@@ -31,14 +32,14 @@ class GivenBack:
 
 
 def what_comes_back(suspension: Suspension) -> list[GivenBack]:
-    """What they held, where the account is still there and the assignment has not run out meanwhile."""
+    """What they held, where the account is still there and ours, and the assignment has not run out meanwhile."""
     now = timezone.now()
     ids = {held["account"] for held in suspension.accounts}
     accounts = {
         str(account.pk): account
-        for account in SharedAccount.objects.filter(pk__in=ids, reseller_id=suspension.reseller_id).select_related(
-            "tenant__customer"
-        )
+        for account in SharedAccount.objects.filter(pk__in=ids, reseller_id=suspension.reseller_id)
+        .exclude(tenant__customer__in=customers_who_go())
+        .select_related("tenant__customer")
     }
     back = []
     for held in suspension.accounts:

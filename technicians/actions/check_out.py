@@ -90,7 +90,7 @@ def end_overdue_check_outs() -> int:
     return ended
 
 
-def end_check_outs_of(technician: Technician, *, by: Technician, account: SharedAccount | None = None) -> int:
+def end_check_outs_of(technician: Technician, *, by: Technician | None, account: SharedAccount | None = None) -> int:
     """The person loses everything, or this account: their check-outs end. Call it in the transaction of its cause."""
     found = _live().filter(technician=technician, **({"account": account} if account else {}))
     return sum(_end(one, Ended.ACCESS_ENDED, by=by) for one in found)

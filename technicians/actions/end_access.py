@@ -17,7 +17,9 @@ from technicians.models import Technician
 
 
 @transaction.atomic
-def end_access(technician: Technician, *, by: Technician, to: Technician.Status = Technician.Status.LEFT) -> None:
+def end_access(
+    technician: Technician, *, by: Technician | None, to: Technician.Status = Technician.Status.LEFT
+) -> None:
     """Sign-in, sessions, second factors, assignments, check-outs, enrolments, waiting links, codes kept here.
 
     Call it in the transaction of its cause.

@@ -80,6 +80,10 @@ def _demand_allowed(technician: Technician, account: SharedAccount, way: Enrolme
     names = {"account": account, "name": technician}
     if not technician.is_active or not Assignment.objects.live().filter(technician=technician, account=account):
         raise BadInput(_("%(account)s is not assigned to %(name)s; assign it first.") % names)
+    if account.tenant.is_guided:
+        raise BadInput(
+            _("%(account)s is not at Microsoft: register the authenticator there, then say so on its page.") % names
+        )
     policy = enrolment_policy_of(account)
     if not (policy.kept_here if way == Enrolment.Way.KEPT_HERE else policy.microsoft_page):
         raise BadInput(_("The enrolment policy of %(account)s does not allow this way; choose another one.") % names)

@@ -144,7 +144,7 @@ def withdraw_link(link: HandOverLink, *, by: Technician) -> None:
         _record("hand_over.withdrawn", link, by=by, because="by hand")
 
 
-def withdraw_links_of(technician: Technician, *, by: Technician) -> int:
+def withdraw_links_of(technician: Technician, *, by: Technician | None) -> int:
     """Every waiting link of somebody whose access ends; says how many. Call it inside the transaction of its cause."""
     closed = 0
     for link in links().filter(made_by=technician, opened_at=None, withdrawn_at=None).exclude(ciphertext=b""):

@@ -23,6 +23,7 @@ from technicians.models import Assignment, Enrolment, Technician
 from tenants.actions.connection import give_connection_back
 from tenants.actions.observe_account import observe_account
 from tenants.enrolment_policy_queries import enrolment_policy_of
+from tenants.hands_off import demand_hands_on
 from tenants.models import SharedAccount
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _write_intent(enrolment: Enrolment, by: Technician) -> Enrolment:
     account = found.account
     if not person.is_active or not Assignment.objects.live().filter(technician=person, account=account).exists():
         raise NotPermitted(_("The account is not assigned to you now; nothing was made."))
+    demand_hands_on(account.tenant)
     if not may_have_pass(found):
         raise BadInput(_("No pass is issued here: the policy, or the state of this enrolment, does not allow it."))
     if found.pass_id not in ("", ASKED):

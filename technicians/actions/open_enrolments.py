@@ -19,6 +19,7 @@ from tenants.actions.claim_seed import claim_seed
 from tenants.actions.make_registration import make_registration
 from tenants.actions.open_run import open_run
 from tenants.enrolment_policy_queries import enrolment_policies_of
+from tenants.hands_off import demand_hands_on
 from tenants.models import EnrolmentPolicy, Run, SharedAccount
 from tenants.plans import PlannedStep, PlannedTarget, StepKind
 
@@ -92,6 +93,7 @@ def _demand_allowed(
     names = {"account": account, "name": technician}
     if account.pk not in held:
         raise BadInput(_("%(account)s is not assigned to %(name)s; assign it first.") % names)
+    demand_hands_on(account.tenant)
     if account.break_glass:
         raise BadInput(_("%(account)s is a break-glass account: its authenticators are kept by hand.") % names)
     if not (policy.our_seed if way == Enrolment.Way.OUR_SEED else policy.kept_here):

@@ -39,7 +39,9 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class _Words:
+class Words:
+    """What a person says for it."""
+
     reason: str
     ticket: str
 
@@ -53,7 +55,7 @@ def reveal_password(
     check-out, BadInput for missing words, too many reveals or without a stored password, KeyTrouble, and LedgerClosed
     when it cannot be written down: then nothing is shown.
     """
-    return _fetch(technician, account, Reveal.Act.SHOWN, _Words(reason.strip(), ticket.strip()), outside)
+    return _fetch(technician, account, Reveal.Act.SHOWN, Words(reason.strip(), ticket.strip()), outside)
 
 
 def copy_password(
@@ -66,7 +68,7 @@ def copy_password(
     number: int | None = None,
 ) -> Shown:
     """One version, for the clipboard, unseen: the one with this number, or the only one. Raises as reveal_password."""
-    words = _Words(reason.strip(), ticket.strip())
+    words = Words(reason.strip(), ticket.strip())
     [copied] = _fetch(technician, account, Reveal.Act.COPIED, words, outside, number)
     return copied
 
@@ -75,7 +77,7 @@ def _fetch(
     technician: Technician,
     account: SharedAccount,
     act: Reveal.Act,
-    words: _Words,
+    words: Words,
     outside: Outside,
     number: int | None = None,
 ) -> list[Shown]:
@@ -85,12 +87,12 @@ def _fetch(
         SharedAccount.objects.select_for_update(no_key=True).only("pk").get(pk=account.pk)
         now = timezone.now()
         rules = policy_of(account).rules
-        _demand_access(person, account, rules, now)
+        demand_access(person, account, rules, now)
         if wrong := unanswered(rules, reason=words.reason, ticket=words.ticket):
             raise BadInput(f"{wrong} {_('The password was not given out.')}")
         versions = _versions(account, act, number)
         moderate(person, account, rules, now=now)
-        _write_down(person, account, versions, act, words, now)
+        write_down(person, account, versions, act, words, now)
         if rules.rotate_after_reveal:
             due_at = now + dt.timedelta(hours=rules.hours_after_reveal)
             demand_change(account, ChangeDemand.Because.REVEAL, by=person, detail=str(person), due_at=due_at)
@@ -100,7 +102,8 @@ def _fetch(
 # --- what must be so ---------------------------------------------------------------------------------------------
 
 
-def _demand_access(person: Technician, account: SharedAccount, rules: Rules, now: dt.datetime) -> None:
+def demand_access(person: Technician, account: SharedAccount, rules: Rules, now: dt.datetime) -> None:
+    """Raises NotPermitted."""
     live = Assignment.objects.live(now).filter(technician=person, account=account)
     if not person.may("reveal") or not live.exists():
         raise NotPermitted(_("This account is not assigned to you now; the password was not given out."))
@@ -140,14 +143,15 @@ def _versions(account: SharedAccount, act: Reveal.Act, number: int | None) -> li
 # --- writing it down ---------------------------------------------------------------------------------------------
 
 
-def _write_down(
+def write_down(
     person: Technician,
     account: SharedAccount,
     versions: list[SecretVersion],
     act: Reveal.Act,
-    words: _Words,
+    words: Words,
     now: dt.datetime,
 ) -> None:
+    """Who gets which version, for the reports and in the ledger; in the transaction in which it is given."""
     for version in versions:
         Reveal.objects.create(
             reseller_id=account.reseller_id,

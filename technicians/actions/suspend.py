@@ -15,6 +15,7 @@ from technicians.models import Assignment, Role, Suspension, Technician
 from technicians.plans import DeparturePlan, plan_departure
 from technicians.queries import holdings_of
 from tenants.actions.open_run import open_run
+from tenants.departure_policy_queries import tries_asked_by
 from tenants.models import Reach, Run
 
 
@@ -25,7 +26,7 @@ def preview_suspension(technician: Technician, *, by: Technician) -> DeparturePl
         raise BadInput(_("%(name)s has left already; nothing was changed.") % {"name": technician})
     if technician.status == Technician.Status.SUSPENDED:
         raise BadInput(_("%(name)s is suspended already; nothing was changed.") % {"name": technician})
-    return plan_departure(holdings_of(technician))
+    return plan_departure(holdings_of(technician), tries_asked_by(technician.reseller_id))
 
 
 @transaction.atomic
@@ -42,7 +43,7 @@ def suspend(
         raise BadInput(_("The day of the return must lie ahead; nothing was changed."))
     technician = Technician.objects.select_for_update().get(pk=technician.pk)
     plan = preview_suspension(technician, by=by)
-    held = _held(technician)
+    held = what_they_hold(technician)
     end_access(technician, by=by, to=Technician.Status.SUSPENDED)
     run = open_run(
         Run.Kind.SUSPENSION,
@@ -93,7 +94,7 @@ def may_suspend(technician: Technician, by: Technician) -> None:
         raise NotPermitted(_("Only an owner may suspend an owner or bring one back; nothing was changed."))
 
 
-def _held(technician: Technician) -> list[dict[str, str | None]]:
+def what_they_hold(technician: Technician) -> list[dict[str, str | None]]:
     """What `Suspension.accounts` remembers: also assignments that would have begun meanwhile."""
     now = timezone.now()
     live_or_to_come = Assignment.objects.filter(technician=technician).exclude(until_at__lte=now).order_by("from_at")

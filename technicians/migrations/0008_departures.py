@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                 ('starts_at', models.DateTimeField(blank=True, null=True)),
                 ('time_zone', models.CharField(blank=True, max_length=64)),
                 ('access_ended_at', models.DateTimeField(blank=True, help_text='When sign-in to Latchkey was taken already, before the start', null=True)),
+                ('disabled_at', models.DateTimeField(blank=True, help_text='When the directory said that the person is disabled there', null=True)),
                 ('status', models.CharField(choices=[('waiting', 'Awaiting approval'), ('scheduled', 'Scheduled'), ('started', 'Started'), ('rejected', 'Rejected'), ('withdrawn', 'Withdrawn')], default='waiting', max_length=10)),
                 ('approvals_needed', models.PositiveSmallIntegerField(default=0)),
                 ('preview', models.JSONField(default=dict)),
@@ -76,6 +77,7 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('status', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('finished', 'Finished'), ('failed', 'Failed')], default='waiting', max_length=10)),
+                ('pace', models.CharField(choices=[('quick', 'Quick: the cloud answers at once'), ('documented', 'As Microsoft documents it: slow answers, 5 method calls in 10 seconds per tenant')], default='quick', max_length=10)),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('plan', models.CharField(blank=True, max_length=64)),
@@ -133,6 +135,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='rehearsal',
             constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'running'])), fields=('technician',), name='one_rehearsal_at_a_time_per_person'),
+        ),
+        migrations.AddConstraint(
+            model_name='rehearsal',
+            constraint=models.UniqueConstraint(condition=models.Q(('status', 'running')), fields=('status',), name='one_rehearsal_runs'),
         ),
         walls.key("technicians_departurerequest"),
         walls.pointer("technicians_departurerequestleaver", "request_id", "technicians_departurerequest"),

@@ -28,7 +28,7 @@ class DepartureRequest(Lifecycle, Row):
     """Somebody asks that access is taken away: from whom, how far, when and why. It is kept for ever.
 
     A request that starts becomes a run. `preview` is what was shown when it was asked for, `differences` what had
-    changed when it started (`technicians.plans` says both shapes).
+    changed when it started (`technicians.difference_plans` says both shapes).
     """
 
     class Scope(models.TextChoices):
@@ -73,6 +73,9 @@ class DepartureRequest(Lifecycle, Row):
     time_zone = models.CharField(max_length=64, blank=True)
     access_ended_at = models.DateTimeField(
         null=True, blank=True, help_text="When sign-in to Latchkey was taken already, before the start"
+    )
+    disabled_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the directory said that the person is disabled there"
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.WAITING)
     approvals_needed = models.PositiveSmallIntegerField(default=0)

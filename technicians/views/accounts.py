@@ -180,6 +180,7 @@ def _context(request: HttpRequest, found: SharedAccount) -> dict[str, Any]:
         "runs": runs_on(person, account=found) if person.may("see_runs") else [],
         "may_see_people": person.may("see_people"),
         "may_observe": person.may("observe"),
+        "may_classify": person.may("import"),
         "card": reveal_card(found, person, assigned=assigned),
         "may_reveal": person.may("reveal") and assigned,
         "people_to_enrol": _people_to_enrol(person, page, assigned),

@@ -27,7 +27,8 @@ from technicians.capacity_queries import places_of
 from technicians.life_queries import latest_loss_of, open_suspension_of
 from technicians.models import Suspension, Technician
 from technicians.plans import DeparturePlan, expected_seconds
-from technicians.views.offboarding import ACCOUNTS_PER_PAGE, promised, size_of_plan
+from technicians.views.departure_asking import promised
+from technicians.views.previews import ACCOUNTS_PER_PAGE, size_of_plan
 from tenants.models import Run
 from tenants.run_queries import size_of
 

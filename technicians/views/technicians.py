@@ -56,6 +56,7 @@ def technician_list(request: HttpRequest) -> HttpResponse:
         "words": words,
         "show": show,
         "choices": SHOW,
+        "may_offboard": reader(request).may("offboard"),
     }
     return render(request, f"technicians/{part}.html", context)
 

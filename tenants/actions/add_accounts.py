@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from msp.errors import BadInput, NotPermitted
 from msp.ledger.record import record
-from tenants.models import Secret, SecretVersion, SharedAccount, Tenant
+from tenants.models import AccountClass, Secret, SecretVersion, SharedAccount, Tenant
 
 if TYPE_CHECKING:
     from msp.outside import Outside
@@ -32,6 +32,7 @@ class NewAccount:
     owner: str = ""
     justification: str = ""
     break_glass: bool = False
+    account_class: str = AccountClass.STANDARD
     password: str = field(default="", repr=False)
 
 
@@ -55,6 +56,7 @@ def add_accounts(new: Sequence[NewAccount], *, by: Technician, outside: Outside,
             owner=n.owner,
             justification=n.justification,
             break_glass=n.break_glass,
+            account_class=n.account_class,
         )
         for n in new
     ]

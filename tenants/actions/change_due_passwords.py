@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenants.actions.open_run import open_run
+from tenants.exit_queries import customers_who_go
 from tenants.models import ChangeDemand, Run, Secret, Step, Target
 from tenants.password_plans import staggered
 from tenants.plans import PlannedTarget, StepKind, StepState, steps_for_rotation
@@ -39,6 +40,7 @@ def change_due_passwords() -> int:
         due = list(
             Secret.objects.select_for_update(of=("self",), skip_locked=True)
             .filter(next_change_at__lte=timezone.now(), account__break_glass=False)
+            .exclude(account__tenant__customer__in=customers_who_go())
             .select_related("account__tenant", "reseller")
             .order_by("reseller_id", "next_change_at")[:AT_ONCE]
         )

@@ -72,7 +72,7 @@ def cancel_run(run: Run, *, by: Technician, reason: str) -> Cancelled:
     steps = Step.objects.filter(target__run=run)
     # Compare-and-set: a worker that is about to send one of them loses its move, and sends nothing.
     given_up = steps.filter(kind__in=[*ACTS, *TRIES], status=StepState.PLANNED).update(
-        status=StepState.CANCELLED, changed_at=now, problem=reason.strip()
+        status=StepState.CANCELLED, changed_at=now, problem=reason.strip(), sealed=None
     )
     sent = Step.objects.filter(
         target=OuterRef("target"),
@@ -106,6 +106,10 @@ def _held(run: Run, by: Technician) -> Run:
     """The run's row, for this transaction ours alone."""
     if not by.may("waive") or run.reseller_id != by.reseller_id:
         raise NotPermitted(_("Your role may not pause, resume or cancel a run; nothing was changed."))
+    if Target.objects.filter(run=run).exclude(pk__in=Target.objects.visible_to(by).values("pk")).exists():
+        raise NotPermitted(
+            _("This run concerns tenants that you do not see. Ask somebody who sees all of them; nothing was changed.")
+        )
     if run.kind in LEFT_ALONE:
         raise BadInput(_("This run belongs to an enrolment: cancel the enrolment instead. Nothing was changed."))
     held: Run = Run.objects.select_for_update().get(pk=run.pk)

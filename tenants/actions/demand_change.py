@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from msp.ledger.record import record
-from tenants.actions.plan_next_change import plan_next_changes
+from tenants.actions.plan_next_change import plan_next_change, plan_next_changes
 from tenants.models import ChangeDemand, Secret, SecretVersion, SharedAccount
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ def meet_demands(version: SecretVersion) -> None:
     Call it in the transaction that puts the version in force; `version.secret.account` has to be loaded.
     """
     same_value = {version.repeats_id or version.pk}
-    open_demands = ChangeDemand.objects.open().filter(secret=version.secret).select_related("version")
+    open_demands = list(ChangeDemand.objects.open().filter(secret=version.secret).select_related("version"))
     met = [d.pk for d in open_demands if (d.version.repeats_id or d.version_id) not in same_value]
-    ChangeDemand.objects.filter(pk__in=met).update(met_at=timezone.now(), met_by=version)
-    plan_next_changes([version.secret])
+    if met:
+        ChangeDemand.objects.filter(pk__in=met).update(met_at=timezone.now(), met_by=version)
+    left = [demand for demand in open_demands if demand.pk not in met]
+    plan_next_change(version.secret, in_force_since=version.current_from, demands=left)

@@ -5,18 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from msp.errors import LeaseLost
-from tenants.models import Lease, Target
+from tenants.models import Lease
 
 TAKEN_WHERE_NOBODY_HOLDS_IT = """
-    INSERT INTO tenants_lease AS lease (account_id, target_id, holder, until) VALUES (%s, %s, %s, %s)
+    INSERT INTO tenants_lease AS lease (account_id, target_id, holder, until)
+    SELECT target.account_id, target.id, %(holder)s, %(until)s
+    FROM tenants_target AS target
+    JOIN tenants_sharedaccount AS account ON account.id = target.account_id
+    JOIN tenants_tenant AS tenant ON tenant.id = account.tenant_id
+    WHERE target.id = %(target)s AND (
+        %(anyhow)s OR target.due_at <= %(now)s AND (tenant.busy_until IS NULL OR tenant.busy_until <= %(now)s)
+    )
     ON CONFLICT (account_id) DO UPDATE
-    SET target_id = EXCLUDED.target_id, holder = EXCLUDED.holder, until = EXCLUDED.until WHERE lease.until <= %s
+    SET target_id = EXCLUDED.target_id, holder = EXCLUDED.holder, until = EXCLUDED.until WHERE lease.until <= %(now)s
+    RETURNING account_id
 """
 
 
@@ -40,12 +49,17 @@ class HeldLease:
         Lease.objects.filter(account_id=self.account_id, holder=self.holder).update(until=timezone.now())
 
 
-def take_lease(target: Target) -> HeldLease | None:
-    """The lease on the target's account, or None while somebody else has a live one."""
-    holder = uuid.uuid4()
+def take_lease(target_id: uuid.UUID, *, anyhow: bool = False) -> HeldLease | None:
+    """The lease on the target's account; None while somebody else has a live one.
+
+    None as well when the target is not due and while its tenant asks for patience, unless it is wanted `anyhow`.
+    """
+    holder, now = uuid.uuid4(), timezone.now()
+    facts: dict[str, Any] = {"holder": holder, "until": _end(), "target": target_id, "now": now, "anyhow": anyhow}
     with connection.cursor() as cursor:
-        cursor.execute(TAKEN_WHERE_NOBODY_HOLDS_IT, [target.account_id, target.pk, holder, _end(), timezone.now()])
-        return HeldLease(target.account_id, holder) if cursor.rowcount else None
+        cursor.execute(TAKEN_WHERE_NOBODY_HOLDS_IT, facts)
+        taken = cursor.fetchone()
+    return HeldLease(taken[0], holder) if taken else None
 
 
 def _end() -> dt.datetime:

@@ -13,6 +13,7 @@ from msp.errors import AnswerLost, BadInput, NotPermitted
 from msp.ledger.record import record
 from msp.microsoft.enrolment_ports import MfaState
 from tenants.actions.connection import give_connection_back
+from tenants.hands_off import demand_hands_on
 from tenants.models import SharedAccount
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def set_mfa_state(account: SharedAccount, state: MfaState, *, by: Technician, ou
         raise BadInput(
             _("This is a break-glass account: Latchkey never changes how it is signed in to. Nothing was changed.")
         )
+    demand_hands_on(account.tenant)
     if not account.object_id:
         raise BadInput(_("This account was never read; read it once, then try again. Nothing was changed."))
     with transaction.atomic():

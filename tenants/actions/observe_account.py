@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Container
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -34,21 +34,20 @@ FLAGGED = (
 )
 
 
-def _nothing(_look: Observation) -> None:
-    """Most readings are written down by themselves."""
+def observe_account(account: SharedAccount, *, outside: Outside) -> Observation:
+    """One reading, written down. Raises what `Directory.observe` raises; trouble leaves a finding behind."""
+    look = read_account(account, outside=outside)
+    with transaction.atomic():
+        write_down(account, look)
+    return look
 
 
-def observe_account(
-    account: SharedAccount, *, outside: Outside, first: Callable[[Observation], None] = _nothing
-) -> Observation:
-    """One reading, written down. Raises what `Directory.observe` raises; trouble leaves a finding behind.
-
-    `first` begins the transaction in which the reading is written down.
-    """
+def read_account(account: SharedAccount, *, outside: Outside) -> Observation:
+    """One reading, for somebody who writes it down. Raises what `Directory.observe` raises, after a finding."""
     directory = outside.directory_for(*account.tenant.way)
     give_connection_back()
     try:
-        look = directory.observe(account.ref)
+        return directory.observe(account.ref)
     except NoConnection as trouble:
         with transaction.atomic():
             account.tenant.connection_problem = str(trouble)
@@ -59,14 +58,13 @@ def observe_account(
         with transaction.atomic():
             open_finding(Finding.Kind.ACCOUNT_MISSING, tenant=account.tenant, account=account, detail=str(trouble))
         raise
-    with transaction.atomic():
-        first(look)
-        write_down(account, look)
-    return look
 
 
-def write_down(account: SharedAccount, look: Observation) -> None:
-    """Bring the account's facts and methods to what was read; record what appeared and what is gone."""
+def write_down(account: SharedAccount, look: Observation) -> list[Method]:
+    """Bring the account's facts and methods to what was read; record what appeared and what is gone.
+
+    Answers the methods that are there. Call it in a transaction.
+    """
     # One writer at a time, so that two readings cannot both insert the same new method.
     here = SharedAccount.objects.select_for_update().only("pk", "password_changed_at").get(pk=account.pk)
     doubt_if_changed_elsewhere(account, before=here.password_changed_at, now=look.password_changed_at)
@@ -79,6 +77,7 @@ def write_down(account: SharedAccount, look: Observation) -> None:
     there = [present[key] for key in present.keys() & seen.keys()]
     there += [_appeared(account, seen[key], look.read_at) for key in seen.keys() - present.keys()]
     _flag(account, there, answered_at=look.read_at)
+    return there
 
 
 def _write_facts(account: SharedAccount, look: Observation, password_changed_at: dt.datetime | None) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from msp.ledger.record import record
 from tenants.actions.nudge import wake
+from tenants.hands_off import held_where_hands_off
 from tenants.models import AccountClass, Reseller, Run, SharedAccount, Step, Target
 from tenants.plans import PlannedTarget, StepState
 
@@ -41,6 +42,7 @@ def open_run(
 
     Where somebody's access has to go, each account gets the deadline of its class.
     """
+    targets = held_where_hands_off(targets)
     run = Run.objects.create(reseller=reseller, kind=kind, reason=reason, requested_by=by, started_at=timezone.now())
     rows, steps = [], []
     within = _hours_of(targets) if kind in WITH_A_DEADLINE else {}

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from msp.microsoft.ports import MethodKind, Observation
 from tenants.actions.work import Work
+from tenants.exit_queries import is_handed_over
 from tenants.models import Step
 from tenants.plans import ACTS, Expected, StepKind, StepState, contradictions
 
@@ -19,7 +20,7 @@ DATED = (StepKind.ROTATE_PASSWORD, StepKind.REVOKE_SESSIONS)
 
 def prove(work: Work, step: Step, steps: list[Step], look: Observation) -> None:
     """The first part, on the reading that settled the acts."""
-    words = [contradiction.what for contradiction in contradictions(expected_of(work, steps), look)]
+    words = [contradiction.what for contradiction in contradictions(expected_of(work, steps, look), look)]
     unproven = [s for s in steps if s.kind in ACTS and s.status == StepState.UNVERIFIED]
     if unproven:
         kinds = ", ".join(str(s.get_kind_display()) for s in unproven)
@@ -29,7 +30,7 @@ def prove(work: Work, step: Step, steps: list[Step], look: Observation) -> None:
 
 def second_look(work: Work, step: Step, steps: list[Step], look: Observation) -> None:
     """The second part: nothing that was cut has grown back."""
-    words = [contradiction.what for contradiction in contradictions(expected_of(work, steps), look)]
+    words = [contradiction.what for contradiction in contradictions(expected_of(work, steps, look), look)]
     _write(work, step, " ".join(words))
 
 
@@ -37,7 +38,6 @@ def _write(work: Work, step: Step, problem: str) -> None:
     if problem and step.status == StepState.UNVERIFIED:
         return
     with work.commit():
-        work.lease.hold()
         if problem:
             step.advance(StepState.UNVERIFIED, problem=problem)
             work.record("step.unverified", step, problem=problem)
@@ -46,29 +46,35 @@ def _write(work: Work, step: Step, problem: str) -> None:
             work.record("step.verified", step)
 
 
-def expected_of(work: Work, steps: list[Step]) -> Expected:
+def expected_of(work: Work, steps: list[Step], look: Observation) -> Expected:
     """What the verified steps of this target claim.
 
-    Known methods are those of the first reading, and those that somebody here bound to a person since.
+    Known methods are those of the first reading, and those that somebody here bound to a person since. When the
+    account was handed over to a customer who goes, what they register and change there is theirs.
     """
     gone = frozenset(
         (s.method.directory_id, s.method.kind) for s in steps if s.method and s.status == StepState.VERIFIED
     )
     before = {(m["directory_id"], m["kind"]) for m in (work.target.before or {}).get("methods", [])}
     bound_or_password = Q(removed_at__isnull=True, authenticator__isnull=False) | Q(kind=MethodKind.PASSWORD)
-    known = set(work.account.methods.filter(bound_or_password).values_list("directory_id", "kind"))
-    latest = _latest_proofs(work, steps)
-    rotated = _proven(latest.get(StepKind.ROTATE_PASSWORD), "proven_password_changed_at")
+    handed_over = is_handed_over(work.target)
+    theirs_or_ours = Q(removed_at__isnull=True) if handed_over else bound_or_password
+    known = set(work.account.methods.filter(theirs_or_ours).values_list("directory_id", "kind"))
+    latest = _latest_proofs(work, steps, look)
+    rotated = None if handed_over else _proven(latest.get(StepKind.ROTATE_PASSWORD), "proven_password_changed_at")
     revoked = _proven(latest.get(StepKind.REVOKE_SESSIONS), "proven_sessions_valid_from")
     return Expected(gone, frozenset(before | known), rotated, revoked)
 
 
-def _latest_proofs(work: Work, steps: list[Step]) -> dict[str, Step]:
+def _latest_proofs(work: Work, steps: list[Step], look: Observation) -> dict[str, Step]:
     """kind -> the last verified step of that kind: of this run, or of a later run on the same account."""
     mine = {s.kind: s for s in steps if s.kind in DATED and s.status == StepState.VERIFIED}
     if not mine:
         return {}
     since = min(s.verified_at for s in mine.values() if s.verified_at)
+    if since >= look.read_at:
+        # Proven by this very reading, and the account is ours: no later run can have proven anything.
+        return mine
     verified = Step.objects.filter(target__account=work.account, status=StepState.VERIFIED, verified_at__gte=since)
     later = {s.kind: s for s in verified.filter(kind__in=list(mine)).order_by("verified_at")}
     return mine | later

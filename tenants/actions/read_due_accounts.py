@@ -15,6 +15,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from tenants.actions.observe_tenant import observe_tenant
+from tenants.exit_queries import customers_who_went
 from tenants.models import SharedAccount
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def ask_for_due_readings(every: dt.timedelta) -> int:
     with transaction.atomic():
         due = list(
             SharedAccount.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
+            .at_microsoft()
             .filter(patient, never | Q(read_again_at__lte=now))
+            .exclude(tenant__customer__in=customers_who_went())
             .order_by(F("read_again_at").asc(nulls_first=True), "pk")
             .values_list("pk", "tenant_id")[:AT_ONCE]
         )

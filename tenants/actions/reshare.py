@@ -13,14 +13,12 @@ from tenants.plans import StepKind, StepState
 
 def reshare(work: Work, step: Step, steps: list[Step]) -> None:
     """Verified when the version in force opens in its place; needless when this run changed no password."""
-    rotated = any(s.kind == StepKind.ROTATE_PASSWORD and s.status == StepState.VERIFIED for s in steps)
-    version = (
-        SecretVersion.objects.filter(secret__account=work.account, status=SecretVersion.Status.CURRENT)
-        .select_related("secret__account")
-        .first()
-    )
+    rotated = [s for s in steps if s.kind == StepKind.ROTATE_PASSWORD and s.status == StepState.VERIFIED]
+    version = next((s.version for s in rotated if s.version and s.version.status == SecretVersion.Status.CURRENT), None)
+    if version is None:
+        in_force = SecretVersion.objects.filter(secret__account=work.account, status=SecretVersion.Status.CURRENT)
+        version = in_force.select_related("secret__account").first()
     with work.commit():
-        work.lease.hold()
         if not rotated:
             step.advance(StepState.NEEDLESS, problem=_("The password was not changed by this run."))
             work.record("step.needless", step)

@@ -73,21 +73,25 @@ def _refused(work: Work, step: Step, version: SecretVersion, trouble: Refused) -
 def _store_candidate(work: Work, step: Step) -> SecretVersion:
     """Committed before anything is sent: whatever happens from here on, the new password is known."""
     with work.commit():
-        work.lease.hold()
-        secret, _made = Secret.objects.get_or_create(
-            account=work.account, defaults={"reseller_id": work.target.reseller_id}
-        )
-        number = (secret.versions.aggregate(last=Max("number"))["last"] or 0) + 1
-        secret.account = work.account
-        version = SecretVersion(reseller_id=work.target.reseller_id, secret=secret, number=number)
-        password = new_password(policy_of(work.account).rules, forbidden=_names_of(work.account))
-        version.sealed = work.outside.vault.seal(password.encode(), version.place)
-        version.save()
+        version = make_candidate(work.account, outside=work.outside)
         step.version = version
         step.save(update_fields=["version"])
-        work.record("password.candidate_stored", step, version=number)
+        work.record("password.candidate_stored", step, version=version.number)
         work.reached("rotate_password.candidate.uncommitted")
     work.reached("rotate_password.candidate.committed")
+    return version
+
+
+def make_candidate(account: SharedAccount, *, outside: Outside) -> SecretVersion:
+    """A new password by the account's policy, sealed and saved. `account.tenant.customer` has to be loaded."""
+    secrets = Secret.objects.annotate(last=Max("versions__number"))
+    secret, _made = secrets.get_or_create(account=account, defaults={"reseller_id": account.reseller_id})
+    secret.account = account
+    number = (getattr(secret, "last", None) or 0) + 1
+    version = SecretVersion(reseller_id=account.reseller_id, secret=secret, number=number)
+    password = new_password(policy_of(account).rules, forbidden=_names_of(account))
+    version.sealed = outside.vault.seal(password.encode(), version.place)
+    version.save()
     return version
 
 
@@ -107,7 +111,6 @@ def _somebody_elses_candidate(work: Work, step: Step) -> SecretVersion | None:
 def _never_sent(work: Work, other: SecretVersion) -> None:
     """The run that stored it was cancelled before it was sent."""
     with work.commit():
-        work.lease.hold()
         other.advance(
             SecretVersion.Status.RETIRED, retired_at=timezone.now(), retired_because=_("never sent: run cancelled")
         )
@@ -115,7 +118,6 @@ def _never_sent(work: Work, other: SecretVersion) -> None:
 
 def _drop_candidate(work: Work, step: Step, version: SecretVersion, trouble: PasswordRefused) -> None:
     with work.commit():
-        work.lease.hold()
         _give_up(version)
         step.advance(StepState.PLANNED, version=None, refusals=step.refusals + 1, problem=str(trouble))
         work.record("password.candidate_refused", step, version=version.number, code=trouble.code)
@@ -144,8 +146,10 @@ def put_in_force(version: SecretVersion, *, proof: SecretVersion.Proof, outside:
     Call it in a transaction; `version.secret.account.tenant` has to be loaded.
     """
     now, account, is_new = timezone.now(), version.secret.account, version.current_from is None
-    for old in SecretVersion.objects.in_force().filter(secret=version.secret).exclude(pk=version.pk):
-        old.advance(SecretVersion.Status.RETIRED, retired_at=now, retired_because=_("replaced"))
+    # All of them move, and whatever status they have by now may become this one.
+    SecretVersion.objects.in_force().filter(secret=version.secret).exclude(pk=version.pk).update(
+        status=SecretVersion.Status.RETIRED, changed_at=now, retired_at=now, retired_because=_("replaced")
+    )
     if version.status == SecretVersion.Status.CURRENT:
         # A person had said so before; now it is proven.
         SecretVersion.objects.filter(pk=version.pk).update(proof=proof)

@@ -39,12 +39,12 @@ class Errand:
     at_refusal: Callable[[Refused], None] | None = None
 
 
-def send(work: Work, errands: Sequence[Errand], look: Observation) -> None:
-    """Send the errands. Afterwards each step is accepted, refused, planned again, or still sending: its answer is lost.
+def send(work: Work, errands: Sequence[Errand]) -> None:
+    """Send what was intended. Afterwards each step is accepted, refused, planned again, or still sending: its answer
+    is lost.
 
     Raises the first NotSent or NoConnection that a step met by itself, after all outcomes were written down.
     """
-    _intend(work, errands, look)
     give_connection_back()
     outcomes = list(work.directory.act(work.account.ref, tuple(errand.act for errand in errands)))
     for number, errand in enumerate(errands):
@@ -65,9 +65,9 @@ def send(work: Work, errands: Sequence[Errand], look: Observation) -> None:
             raise outcome
 
 
-def _intend(work: Work, errands: Sequence[Errand], look: Observation) -> None:
+def intend(work: Work, errands: Sequence[Errand], look: Observation) -> None:
+    """Write down that the errands are about to be sent; `send` has to follow once this is committed."""
     with work.commit():
-        work.lease.hold()
         steps = [errand.step for errand in errands]
         advance_all(steps, StepState.SENDING, sent_at=timezone.now(), was=was_before(look), problem="", looks=0)
         for errand in errands:
@@ -81,7 +81,6 @@ def _intend(work: Work, errands: Sequence[Errand], look: Observation) -> None:
 
 def _write_answers(work: Work, answered: Sequence[tuple[Errand, Outcome]]) -> None:
     with work.commit():
-        work.lease.hold()
         for errand, outcome in answered:
             _write_answer(work, errand, outcome)
     for errand, outcome in answered:

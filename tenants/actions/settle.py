@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -9,16 +12,28 @@ from msp.lifecycle import advance_all
 from msp.microsoft.ports import Observation, ProbeResult
 from tenants.actions.doubt_password import doubt_password
 from tenants.actions.rotate_password import put_in_force
-from tenants.actions.try_password import try_password
 from tenants.actions.work import Work
 from tenants.models import SecretVersion, Step
 from tenants.plans import ACTS, DID_NOT_SIGN_IN, StepFacts, StepKind, StepState, is_done
+from tenants.policy_queries import policy_of
 
 OPEN = (StepState.SENDING, StepState.ACCEPTED, StepState.UNVERIFIED)
 
 
-def settle(work: Work, steps: list[Step], look: Observation) -> None:
-    """Move every act that this reading proves, and every one that has been looked at often enough."""
+class AskTheSignIn(Exception):
+    """Only a sign-in can tell whose password is in force, and nobody signs in within a transaction."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(f"which password signs in after {step}")
+        self.step = step
+
+
+def settle(work: Work, steps: list[Step], look: Observation, tried: Mapping[Any, ProbeResult]) -> None:
+    """Move every act that this reading proves, and every one that has been looked at often enough.
+
+    `tried` are the sign-ins tried since the reading, by step. Raises AskTheSignIn for one that is needed; call it
+    again with its result.
+    """
     proven = []
     for step in steps:
         if step.kind not in ACTS:
@@ -27,7 +42,7 @@ def settle(work: Work, steps: list[Step], look: Observation) -> None:
             _needless(work, step, look)
         elif step.status in OPEN:
             if is_done(facts_of(step), look):
-                if step.status == StepState.SENDING and _was_somebody_elses(work, step):
+                if step.status == StepState.SENDING and _was_somebody_elses(work, step, tried):
                     _changed_by_another(work, step, look)
                 else:
                     proven.append(step)
@@ -51,7 +66,6 @@ def _proven(work: Work, steps: list[Step], look: Observation) -> None:
         "proven_sessions_valid_from": _iso(look, "sessions_valid_from"),
     }
     with work.commit():
-        work.lease.hold()
         for was in _distinct([step.was for step in steps]):
             same = [step for step in steps if step.was == was]
             advance_all(same, StepState.VERIFIED, verified_at=timezone.now(), problem="", was={**was, **shown})
@@ -72,17 +86,17 @@ def _distinct(facts: list[dict[str, object]]) -> list[dict[str, object]]:
     return found
 
 
-def _was_somebody_elses(work: Work, step: Step) -> bool:
+def _was_somebody_elses(work: Work, step: Step, tried: Mapping[Any, ProbeResult]) -> bool:
     """After a lost answer the time of the last change speaks for us; where the policy allows, the sign-in decides."""
     if step.kind != StepKind.ROTATE_PASSWORD or step.version is None:
         return False
-    tried = try_password(step.version, directory=work.directory, outside=work.outside)
-    return tried == ProbeResult.PASSWORD_REFUSED
+    if step.pk not in tried and policy_of(work.account).rules.sign_in_probe:
+        raise AskTheSignIn(step)
+    return tried.get(step.pk) == ProbeResult.PASSWORD_REFUSED
 
 
 def _changed_by_another(work: Work, step: Step, look: Observation) -> None:
     with work.commit():
-        work.lease.hold()
         step.advance(
             StepState.UNVERIFIED,
             was={**step.was, DID_NOT_SIGN_IN: True},
@@ -106,7 +120,6 @@ def _not_seen(work: Work, step: Step) -> None:
     """Not visible in this reading: it may be late, it may not have happened, it may be a lie."""
     looks, patience = step.looks + 1, work.outside.patience
     with work.commit():
-        work.lease.hold()
         if step.status == StepState.SENDING and looks >= patience.looks_before_resending:
             # Read back often enough: it did not happen. Every act is safe to do twice, and this one is planned again.
             if step.kind == StepKind.ROTATE_PASSWORD and step.version is not None:
@@ -143,6 +156,5 @@ def _needless(work: Work, step: Step, look: Observation) -> None:
         already = False
     if already:
         with work.commit():
-            work.lease.hold()
             step.advance(StepState.NEEDLESS, problem="")
             work.record("step.needless", step)

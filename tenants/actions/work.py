@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from msp.errors import Refused
-from msp.ledger.models import Entry
-from msp.ledger.record import entry_of, write_entries
+from msp.ledger.record import record, written_together
 from msp.microsoft.ports import Directory, Observation
 from tenants.actions.lease import HeldLease
-from tenants.models import SharedAccount, Step, Target
+from tenants.models import Method, SharedAccount, Step, Target
 from tenants.plans import StepState
 
 if TYPE_CHECKING:
@@ -30,34 +29,55 @@ class Later(Exception):
         self.seconds = seconds
 
 
-@dataclass(frozen=True)
+@dataclass
 class Work:
-    """One target in the hands of one worker."""
+    """One target in the hands of one worker.
+
+    `present` are the methods that the last reading showed, `steps` those of the target as they are now.
+    """
 
     target: Target
     lease: HeldLease
     outside: Outside
     directory: Directory
-    said: list[Entry] = field(default_factory=list)
+    present: list[Method] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    _is_open: bool = False
+    _at_its_end: list[str] = field(default_factory=list)
 
     @property
     def account(self) -> SharedAccount:
         return self.target.account
 
     def reached(self, milestone: str) -> None:
-        self.outside.reached(milestone)
+        """Tell that a milestone is reached; one that follows a commit is told when the open one is over."""
+        if self._is_open and milestone.endswith(".committed"):
+            self._at_its_end.append(milestone)
+        else:
+            self.outside.reached(milestone)
 
     @contextmanager
     def commit(self) -> Iterator[None]:
-        """A transaction of its own. Its first line must be `lease.hold()`, its last writes down what was said in it."""
-        self.said.clear()
-        with transaction.atomic(durable=True):
+        """A transaction that holds the lease, with its entries of the ledger; inside an open one it is part of that.
+
+        Raises LeaseLost when somebody else holds the account by now, LedgerClosed; then nothing in it happened.
+        """
+        if self._is_open:
             yield
-            write_entries(self.said)
+            return
+        self._is_open, self._at_its_end = True, []
+        try:
+            with transaction.atomic(durable=True), written_together():
+                self.lease.hold()
+                yield
+        finally:
+            self._is_open = False
+        for milestone in self._at_its_end:
+            self.outside.reached(milestone)
 
     def record(self, verb: str, step: Step, **facts: Any) -> None:
-        """An entry of the ledger, written with the others at the end of this `commit`."""
-        entry = entry_of(
+        """An entry of the ledger, in this `commit`."""
+        record(
             verb,
             reseller_id=self.target.reseller_id,
             actor=None,
@@ -68,7 +88,6 @@ class Work:
             kind=step.kind,
             **facts,
         )
-        self.said.append(entry)
 
 
 def was_before(look: Observation) -> dict[str, Any]:
@@ -91,7 +110,6 @@ def nothing_more() -> None:
 def refuse(work: Work, step: Step, trouble: Refused, *, also: Callable[[], None] = nothing_more) -> None:
     """Microsoft said no, and nothing changed: write its reason down."""
     with work.commit():
-        work.lease.hold()
         step.advance(StepState.REFUSED, problem=str(trouble), request_ids=[*step.request_ids, trouble.request_id])
         also()
         work.record("step.refused", step, code=trouble.code, request_id=trouble.request_id, problem=str(trouble))
@@ -100,6 +118,5 @@ def refuse(work: Work, step: Step, trouble: Refused, *, also: Callable[[], None]
 def block(work: Work, step: Step, reason: str) -> None:
     """A guard stops the step before anything is sent."""
     with work.commit():
-        work.lease.hold()
         step.advance(StepState.BLOCKED, problem=reason)
         work.record("step.blocked", step, problem=reason)

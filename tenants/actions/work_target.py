@@ -7,31 +7,36 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.errors import Busy, LeaseLost, MoveLost, NoConnection, NotSent, Refused
-from msp.microsoft.ports import Observation
+from msp.microsoft.ports import Observation, ProbeResult
 from tenants.actions.connection import give_connection_back
 from tenants.actions.findings import open_finding, resolve_findings
 from tenants.actions.lease import take_lease
-from tenants.actions.look import take_look
+from tenants.actions.leave_to_script import leave_to_script
+from tenants.actions.look import keep_look
+from tenants.actions.observe_account import read_account
 from tenants.actions.prove import prove, second_look
 from tenants.actions.remove_method import remove_method
 from tenants.actions.reshare import reshare
 from tenants.actions.revoke_sessions import revoke_sessions
 from tenants.actions.rotate_password import rotate_password
-from tenants.actions.send import send
-from tenants.actions.settle import settle
+from tenants.actions.send import Errand, intend, send
+from tenants.actions.settle import AskTheSignIn, settle
+from tenants.actions.try_old import try_old
+from tenants.actions.try_old_session import open_old_session, wants_a_session
+from tenants.actions.try_password import try_password
 from tenants.actions.work import Later, Work, block
+from tenants.actions.work_by_hand import work_by_hand
 from tenants.actions.work_token import work_on_token
 from tenants.models import Finding, Run, Step, Target, Tenant
-from tenants.plans import ACTS, SETTLED, StepKind, StepState, worst
+from tenants.plans import ACTS, SETTLED, TRIES, StepKind, StepState, worst
 
 if TYPE_CHECKING:
     from msp.outside import Outside
@@ -55,25 +60,18 @@ def work_target(target_id: UUID, *, outside: Outside) -> dt.datetime | None:
 
     A second message for the same target finds it not due, or finds the lease taken, and does nothing.
     """
-    target = (
-        Target.objects.select_related("run", "account__tenant__customer")
-        .not_held_back()
-        .filter(pk=target_id, due_at__lte=timezone.now())
-        .first()
-    )
-    if target is None or _tenant_is_busy(target):
-        return None
-    lease = take_lease(target)
+    lease = take_lease(target_id)
     if lease is None:
         return None
-    # Somebody may have worked on it between our reading and our lease.
-    target.refresh_from_db(fields=["due_at", "before", "after", "tries", "problem"])
-    directory = outside.directory_for(*target.account.tenant.way)
-    work = Work(target, lease, outside, directory)
     try:
-        if target.due_at is None or target.due_at > timezone.now():
-            return None
-        return _write_due(work, _until_it_must_wait(work))
+        target = Target.objects.select_related("run", "account__tenant__customer").not_held_back().get(pk=target_id)
+        if target.account.tenant.is_guided:
+            return work_by_hand(target, outside=outside)
+        work = Work(target, lease, outside, outside.directory_for(*target.account.tenant.way))
+        return _until_it_must_wait(work)
+    except Target.DoesNotExist:
+        log.info("target %s waits: its run is paused", target_id)
+        return None
     except (LeaseLost, MoveLost):
         log.info("target %s is in other hands now", target_id)
         return None
@@ -82,62 +80,101 @@ def work_target(target_id: UUID, *, outside: Outside) -> dt.datetime | None:
         give_connection_back()
 
 
-def _tenant_is_busy(target: Target) -> bool:
-    busy_until = target.account.tenant.busy_until
-    return busy_until is not None and busy_until > timezone.now()
-
-
-def _until_it_must_wait(work: Work) -> float | None:
-    """Seconds until the next look, None when this target is done with."""
+def _until_it_must_wait(work: Work) -> dt.datetime | None:
+    """When to look again, as it was written down; None when this target is done with."""
     try:
-        seconds = _work_through(work)
+        return _work_through(work)
     except Busy as busy:
         until = timezone.now() + dt.timedelta(seconds=busy.retry_after)
         Tenant.objects.filter(pk=work.account.tenant_id).update(busy_until=until)
-        return busy.retry_after
+        return _write_due(work, busy.retry_after)
     except Later as later:
-        return later.seconds
+        return _write_due(work, later.seconds)
     except NotSent as trouble:
-        return _try_again(work, str(trouble))
+        return _write_due(work, _try_again(work, str(trouble)))
     except (NoConnection, Refused) as trouble:
         _stop(work, str(trouble))
-        return None
-    if work.target.tries or work.target.problem:
-        Target.objects.filter(pk=work.target.pk).update(tries=0, problem="")
-    return seconds
+        return _write_due(work, None)
 
 
-def _work_through(work: Work) -> float | None:
+def _work_through(work: Work) -> dt.datetime | None:
     if work.target.run.kind in WITH_TOKENS:
-        return work_on_token(work)
+        return _write_due(work, work_on_token(work), answered=True)
     while True:
-        look = take_look(work)
-        steps = _steps(work)
-        settle(work, steps, look)
-        acts = [s for s in steps if s.kind in ACTS and s.status == StepState.PLANNED]
-        if acts and work.target.run.cancelled_at is not None:
+        look = read_account(work.account, outside=work.outside)
+        decided = _decide(work, look)
+        if isinstance(decided, list):
+            send(work, decided)
+        elif not _has_tries(work.steps):
+            return decided
+        else:
+            # Each of them asks the sign-in, so none is part of a commit that is open.
+            for step in [step for step in work.steps if step.kind in TRIES]:
+                try_old(work, step, work.steps)
+            return _write_due(work, _next(work, work.steps), work.steps)
+
+
+def _decide(work: Work, look: Observation) -> list[Errand] | dt.datetime | None:
+    """Write down in one commit what one reading shows and what follows from it.
+
+    Answers the errands that are to be sent now, or else when to look again.
+    """
+    tried: dict[Any, ProbeResult] = {}
+    while True:
+        try:
+            with work.commit():
+                return _what_follows(work, look, tried)
+        except AskTheSignIn as question:
+            assert question.step.version is not None
+            tried[question.step.pk] = try_password(
+                question.step.version, directory=work.directory, outside=work.outside
+            )
+        except OpenASession as wish:
+            open_old_session(work, wish.step)
+        # What the lost commit had written on it is not there.
+        work.account.tenant.refresh_from_db()
+
+
+class OpenASession(Exception):
+    """The policy asks for a session of before the first act, and nobody signs in within a transaction."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(f"a session for {step}")
+        self.step = step
+
+
+def _what_follows(work: Work, look: Observation, tried: dict[Any, ProbeResult]) -> list[Errand] | dt.datetime | None:
+    keep_look(work, look)
+    steps = _steps(work)
+    settle(work, steps, look, tried)
+    leave_to_script(work, steps, look)
+    while acts := [s for s in steps if s.kind in ACTS and s.status == StepState.PLANNED]:
+        if work.target.run.cancelled_at is not None:
             _cancel(work, acts)
-            continue
-        if not acts or work.target.run.is_paused:
-            return _after_the_acts(work, steps, look)
-        errands = [errand for step in acts if (errand := ACT[StepKind(step.kind)](work, step, look))]
-        if errands:
-            send(work, errands, look)
+        elif work.target.run.is_paused:
+            break
+        elif step := wants_a_session(steps):
+            raise OpenASession(step)
+        elif errands := [errand for step in acts if (errand := ACT[StepKind(step.kind)](work, step, look))]:
+            intend(work, errands, look)
+            return errands
+    return _write_due(work, _after_the_acts(work, steps, look), steps, answered=True)
 
 
 def _steps(work: Work) -> list[Step]:
     """The steps in their order, and with them whether somebody has paused or cancelled the run meanwhile."""
-    related = ("method", "version__secret__account__tenant", "target__run")
-    steps = list(work.target.steps.select_related(*related).order_by("position"))
-    if steps:
-        work.target.run = steps[0].target.run
-    return steps
+    related = ("method", "version__secret", "target__run")
+    work.steps = list(work.target.steps.select_related(*related).order_by("position"))
+    for step in work.steps:
+        work.target.run = step.target.run
+        if step.version is not None:
+            step.version.secret.account = work.account
+    return work.steps
 
 
 def _cancel(work: Work, acts: list[Step]) -> None:
     """Sent before the run was cancelled, and read back: it had not happened. It is not sent again."""
     with work.commit():
-        work.lease.hold()
         for step in acts:
             step.advance(StepState.CANCELLED, problem=work.target.run.cancelled_because)
             work.record("step.cancelled", step)
@@ -164,6 +201,12 @@ def _after_the_acts(work: Work, steps: list[Step], look: Observation) -> float |
     return _next(work, steps)
 
 
+def _has_tries(steps: list[Step]) -> bool:
+    """Is there a negative proof to be taken further, now that every act is over?"""
+    over = all(s.status not in (StepState.PLANNED, *WAITING) for s in steps if s.kind in ACTS)
+    return over and any(s.kind in TRIES for s in steps)
+
+
 def _second_look(work: Work, step: Step, steps: list[Step], look: Observation) -> None:
     if step.status == StepState.PLANNED and step.due_at is None:
         step.due_at = timezone.now() + dt.timedelta(seconds=work.outside.patience.second_look)
@@ -173,15 +216,15 @@ def _second_look(work: Work, step: Step, steps: list[Step], look: Observation) -
 
 
 def _next(work: Work, steps: list[Step]) -> float | None:
-    """The earliest of: the next try to prove what is unverified, and the second look."""
+    """The earliest of: the next try to prove what is unverified, a try that waits, and the second look."""
     delays = []
     unverified = [s for s in steps if s.status == StepState.UNVERIFIED]
     if unverified:
         delays.append(work.outside.patience.next_unverified(max(s.looks for s in unverified)))
     delays += [
-        max(0.0, (s.due_at - timezone.now()).total_seconds())
+        max(0.0, (s.due_at - timezone.now()).total_seconds()) if s.due_at else 0.0
         for s in steps
-        if s.kind == StepKind.SECOND_LOOK and s.status == StepState.PLANNED and s.due_at
+        if s.status == StepState.PLANNED and (s.kind in TRIES or (s.kind == StepKind.SECOND_LOOK and s.due_at))
     ]
     return min(delays) if delays else None
 
@@ -202,7 +245,6 @@ def _stop(work: Work, problem: str) -> None:
             block(work, step, problem)
         elif step.status in WAITING:
             with work.commit():
-                work.lease.hold()
                 step.advance(
                     StepState.UNVERIFIED,
                     problem=_("It was sent, and cannot be read back: %(problem)s") % {"problem": problem},
@@ -210,14 +252,20 @@ def _stop(work: Work, problem: str) -> None:
                 work.record("step.unverified", step, problem=problem)
 
 
-def _write_due(work: Work, seconds: float | None) -> dt.datetime | None:
+def _write_due(
+    work: Work, seconds: float | None, steps: list[Step] | None = None, *, answered: bool = False
+) -> dt.datetime | None:
+    """The due time; `answered` ends the counting of tries that did not reach the tenant."""
+    target = work.target
     due_at = None if seconds is None else timezone.now() + dt.timedelta(seconds=seconds)
-    states = list(work.target.steps.values_list("status", flat=True))
-    with transaction.atomic():
-        work.lease.hold()
-        Target.objects.filter(pk=work.target.pk).update(due_at=due_at)
+    with work.commit():
+        states = [step.status for step in steps or target.steps.all()]
+        target.due_at = due_at
+        if answered:
+            target.tries, target.problem = 0, ""
+        target.save(update_fields=["due_at", *(("tries", "problem") if answered else ())])
         if worst(states) in (StepState.UNVERIFIED, StepState.REFUSED, StepState.BLOCKED):
-            problems = work.target.steps.exclude(problem="").values_list("problem", flat=True)
+            problems = target.steps.exclude(problem="").values_list("problem", flat=True)
             open_finding(
                 Finding.Kind.RUN_PROBLEM,
                 tenant=work.account.tenant,

@@ -21,7 +21,7 @@ from tenants.actions.connection import give_connection_back
 from tenants.actions.look import take_look
 from tenants.actions.work import Later, Work, block, nothing_more, refuse
 from tenants.models import Method, Registration, Step
-from tenants.plans import StepKind, StepState
+from tenants.plans import StepKind, StepState, hands_off
 from tenants.token_plans import DIGITS, MAKER, SECONDS
 
 OPEN = (StepState.PLANNED, StepState.SENDING, StepState.ACCEPTED, StepState.UNVERIFIED)
@@ -119,7 +119,6 @@ class TokenWork:
             return False
         self.registrar.unassign_token(self.work.account.ref, _of(step).device_id)
         with self.work.commit():
-            self.work.lease.hold()
             step.advance(StepState.PLANNED, refusals=step.refusals + 1, problem=str(trouble))
             self.work.record("step.code_refused", step, request_id=trouble.request_id)
         raise Later(self.work.outside.patience.next_code)
@@ -184,8 +183,10 @@ class TokenWork:
     ) -> None:
         """Intent, act, answer. What was not sent is planned again; a lost answer leaves the step as it is."""
         work = self.work
+        if work.account.tenant.hands_off:
+            block(work, step, hands_off())
+            return
         with work.commit():
-            work.lease.hold()
             step.advance(StepState.SENDING, sent_at=timezone.now(), problem="", looks=0)
             work.record("step.sent", step, registration=str(step.registration_id))
             work.reached(f"{step.kind}.intent.uncommitted")
@@ -199,7 +200,6 @@ class TokenWork:
             raise Later(work.outside.patience.read_back[0]) from None
         except (NotSent, NoConnection) as trouble:
             with work.commit():
-                work.lease.hold()
                 step.advance(StepState.PLANNED, problem=str(trouble))
                 work.record("step.not_sent", step, problem=str(trouble))
             raise
@@ -208,7 +208,6 @@ class TokenWork:
                 refuse(work, step, trouble, also=self._told(step, trouble))
             return
         with work.commit():
-            work.lease.hold()
             ids = [*step.request_ids, answer.request_id] if answer else step.request_ids
             step.advance(StepState.ACCEPTED, accepted_at=timezone.now(), request_ids=ids)
             work.record("step.accepted", step, request_id=answer.request_id if answer else "")
@@ -225,7 +224,6 @@ class TokenWork:
     def proof(self, step: Step) -> Iterator[None]:
         """The transaction in which a step becomes verified, with whatever else is true from then on."""
         with self.work.commit():
-            self.work.lease.hold()
             step.advance(StepState.VERIFIED, verified_at=timezone.now(), problem="")
             self.work.record("step.verified", step, registration=str(step.registration_id))
             yield
@@ -237,14 +235,12 @@ class TokenWork:
         looks, patience = step.looks + 1, self.work.outside.patience
         if step.status == StepState.SENDING and looks >= patience.looks_before_resending:
             with self.work.commit():
-                self.work.lease.hold()
                 step.advance(StepState.PLANNED, looks=0, problem=_("Read back: it had not happened. It is sent again."))
                 self.work.record("step.had_not_happened", step)
             return True
         seconds = patience.next_read_back(looks)
         if step.status == StepState.ACCEPTED and seconds is None:
             with self.work.commit():
-                self.work.lease.hold()
                 step.advance(StepState.UNVERIFIED, looks=looks, problem=_not_visible())
                 self.work.record("step.unverified", step)
         else:
@@ -253,7 +249,6 @@ class TokenWork:
 
     def needless(self, step: Step) -> None:
         with self.work.commit():
-            self.work.lease.hold()
             if step.status == StepState.BLOCKED:
                 step.advance(StepState.PLANNED)
             step.advance(StepState.NEEDLESS, problem=_("The enrolment was given up before this was done."))
@@ -265,7 +260,6 @@ class TokenWork:
 
     def _write(self, step: Step, verb: str, *, problem: str) -> None:
         with self.work.commit():
-            self.work.lease.hold()
             step.problem = problem
             step.save(update_fields=["problem"])
             self.work.record(verb, step, problem=problem)

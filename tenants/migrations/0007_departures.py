@@ -103,6 +103,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='step',
+            name='sealed',
+            field=models.BinaryField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name='step',
             name='stated_at',
             field=models.DateTimeField(blank=True, null=True),
         ),
@@ -164,7 +169,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='step',
             name='status',
-            field=models.CharField(choices=[('planned', 'Planned: nothing sent'), ('sending', 'Sent, no answer yet: it may have happened'), ('accepted', 'Accepted, not proven yet'), ('verified', 'Verified: read back and found so'), ('unverified', 'Unverified: accepted, but not seen'), ('refused', 'Refused: nothing changed'), ('blocked', 'Blocked: a guard stopped it'), ('waived', 'Waived: a person accepted the gap'), ('needless', 'Needless: already so'), ('stated', 'Stated by a person: not read back'), ('cancelled', 'Cancelled: nothing sent')], default='planned', max_length=12),
+            field=models.CharField(choices=[('planned', 'Planned: nothing sent'), ('sending', 'Sent, no answer yet: it may have happened'), ('accepted', 'Accepted, not proven yet'), ('verified', 'Verified: read back and found so'), ('unverified', 'Unverified: accepted, but not seen'), ('refused', 'Refused: nothing changed'), ('blocked', 'Blocked: a guard stopped it'), ('waived', 'Waived: a person accepted the gap'), ('needless', 'Needless: nothing to do'), ('stated', 'Stated by a person: not read back'), ('cancelled', 'Cancelled: nothing sent')], default='planned', max_length=12),
         ),
         migrations.AddIndex(
             model_name='target',
@@ -225,6 +230,118 @@ class Migration(migrations.Migration):
             model_name='departurepolicy',
             constraint=models.CheckConstraint(condition=models.Q(('approvals_above__isnull', True), ('approvals_for_many__gte', models.F('approvals')), _connector='OR'), name='many_accounts_need_no_fewer_people'),
         ),
+        migrations.CreateModel(
+            name='CustomerExit',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('begun_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('recipient', models.CharField(blank=True, max_length=200)),
+                ('package', models.JSONField(default=dict)),
+                ('package_sha256', models.CharField(blank=True, max_length=64)),
+                ('package_made_at', models.DateTimeField(blank=True, null=True)),
+                ('received_at', models.DateTimeField(blank=True, null=True)),
+                ('received_note', models.TextField(blank=True)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('keys_destroyed', models.PositiveIntegerField(default=0)),
+                (
+                    'customer',
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name='exits_begun', to='tenants.customer'
+                    ),
+                ),
+                (
+                    'ended_by',
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name='+',
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    'package_made_by',
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name='+',
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    'received_said_by',
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name='+',
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    'reseller',
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.reseller'
+                    ),
+                ),
+                (
+                    'run',
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name='customer_exit', to='tenants.run'
+                    ),
+                ),
+            ],
+            options={
+                'ordering': ['-begun_at'],
+            },
+        ),
+        migrations.AddConstraint(
+            model_name='customerexit',
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ('package_made_at__isnull', True),
+                    models.Q(
+                        ('package_made_by__isnull', False),
+                        models.Q(('package_sha256', ''), _negated=True),
+                        models.Q(('recipient', ''), _negated=True),
+                    ),
+                    _connector='OR',
+                ),
+                name='a_package_for_somebody',
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name='customerexit',
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ('received_at__isnull', True),
+                    models.Q(
+                        ('package_made_at__isnull', False),
+                        ('received_said_by__isnull', False),
+                        models.Q(('received_note', ''), _negated=True),
+                    ),
+                    _connector='OR',
+                ),
+                name='only_a_package_is_received',
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name='customerexit',
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ('ended_at__isnull', True),
+                    models.Q(('ended_by__isnull', False), ('received_at__isnull', False)),
+                    _connector='OR',
+                ),
+                name='ended_after_it_was_received',
+            ),
+        ),
+        walls.pointer("tenants_customerexit", "customer_id", "tenants_customer"),
+        walls.pointer("tenants_customerexit", "run_id", "tenants_run"),
+        walls.pointer("tenants_customerexit", "package_made_by_id", "technicians_technician"),
+        walls.pointer("tenants_customerexit", "received_said_by_id", "technicians_technician"),
+        walls.pointer("tenants_customerexit", "ended_by_id", "technicians_technician"),
         walls.pointer("tenants_alarm", "run_id", "tenants_run"),
         walls.pointer("tenants_delivery", "run_id", "tenants_run"),
         walls.pointer("tenants_delivery", "to_id", "technicians_technician"),

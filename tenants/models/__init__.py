@@ -3,6 +3,7 @@ from .base import Reach, Row, Viewer, Walled, within
 from .change_demand import ChangeDemand
 from .check import TenantCheck
 from .customer import Customer
+from .customer_exit import CustomerExit
 from .delivery import Delivery
 from .departure_policy import DeparturePolicy
 from .enrolment_policy import EnrolmentPolicy
@@ -23,6 +24,7 @@ __all__ = [
     "Alarm",
     "ChangeDemand",
     "Customer",
+    "CustomerExit",
     "Delivery",
     "DeparturePolicy",
     "EnrolmentPolicy",

@@ -14,6 +14,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from msp.lifecycle import Lifecycle
+from msp.vault.envelope import Place
 from tenants.plans import ACTS, TRIES, RunState, StepKind, StepState, run_state
 
 from .base import Row, Viewer, Walled
@@ -188,7 +189,10 @@ class StepQuerySet(Walled):
 
 
 class Step(Lifecycle, Row):
-    """One action on one account. The label of each state says what is true outside."""
+    """One action on one account. The label of each state says what is true outside.
+
+    `sealed` is the session that a try of an old session opened before the change; None as soon as it was refused.
+    """
 
     NEXT = {
         StepState.PLANNED: {
@@ -207,6 +211,7 @@ class Step(Lifecycle, Row):
             StepState.REFUSED,
             StepState.BLOCKED,
             StepState.UNVERIFIED,
+            StepState.STATED,
         },
         StepState.ACCEPTED: {StepState.VERIFIED, StepState.UNVERIFIED},
         StepState.UNVERIFIED: {StepState.VERIFIED, StepState.PLANNED, StepState.WAIVED},
@@ -230,6 +235,7 @@ class Step(Lifecycle, Row):
         Registration, on_delete=models.PROTECT, null=True, blank=True, related_name="steps"
     )
     was = models.JSONField(default=dict, help_text="What was read before the act, to compare with what is read after")
+    sealed = models.BinaryField(null=True, blank=True)
     looks = models.PositiveIntegerField(default=0)
     refusals = models.PositiveIntegerField(default=0)
     request_ids = models.JSONField(default=list)
@@ -278,3 +284,14 @@ class Step(Lifecycle, Row):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} on {self.target.account}"
+
+    @property
+    def place(self) -> Place:
+        """Where the envelope of the session belongs; needs `target.account` loaded."""
+        return Place(
+            reseller_id=str(self.reseller_id),
+            tenant_id=str(self.target.account.tenant_id),
+            kind="old_session",
+            object_id=str(self.pk),
+            version=1,
+        )

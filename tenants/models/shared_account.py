@@ -24,6 +24,10 @@ class SharedAccountQuerySet(Walled):
             return self.filter(pk__in=live.values("account_id"))
         return self.filter(tenant__in=Tenant.objects.visible_to(user))
 
+    def at_microsoft(self) -> Self:
+        """Without those of guided places, which no adapter reads."""
+        return self.filter(tenant__system=Tenant.System.ENTRA)
+
 
 class MfaDemand(models.TextChoices):
     """What per-user MFA demands of an account, in Microsoft's words."""

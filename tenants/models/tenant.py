@@ -5,6 +5,7 @@ from typing import Any, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from msp.errors import NoConnection
 from msp.microsoft import ports
 
 from .base import Reach, Row, Viewer, Walled
@@ -24,6 +25,10 @@ class TenantQuerySet(Walled):
             )
         account = self.model._meta.get_field("accounts").related_model
         return self.filter(pk__in=account.objects.visible_to(user).values("tenant_id"))
+
+    def at_microsoft(self) -> Self:
+        """Without the guided places, where there is nothing to ask."""
+        return self.filter(system=Tenant.System.ENTRA)
 
 
 class Tenant(Row):
@@ -89,7 +94,13 @@ class Tenant(Row):
 
     @property
     def way(self) -> tuple[str, str, ports.Access]:
-        """What a port needs to know in order to come to this tenant."""
+        """What a port needs to know in order to come to this tenant. Raises NoConnection for a guided place."""
+        if self.is_guided:
+            where = {"place": self}
+            raise NoConnection(
+                str(_("%(place)s is no Microsoft tenant: Latchkey can read nothing there, a person looks.") % where),
+                code="guided",
+            )
         return str(self.directory_id), self.cloud, ports.Access(self.access)
 
 

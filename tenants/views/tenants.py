@@ -66,6 +66,7 @@ def tenant(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
         "runs": runs_on(request.user, tenant=found) if person.may("see_runs") else [],
         "may_observe": person.may("observe"),
         "may_take_over": person.may("enrol"),
+        "may_offboard": person.may("offboard"),
         "may_import": person.may("import"),
         "policy": policy_of_tenant(found),
         "enrolment_policy": enrolment_policy_of_tenant(found),

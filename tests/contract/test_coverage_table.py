@@ -139,6 +139,8 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario("directory", lambda d: d.revoke_sessions(ACCOUNT))
     yield Scenario("directory", lambda d: d.move_default(ACCOUNT, SOME_METHOD, (PUSH,)))
     yield Scenario("directory", lambda d: d.sign_in_probe(ACCOUNT, "Old-pass-1"))
+    yield Scenario("directory", lambda d: d.try_sign_in(ACCOUNT, "Old-pass-1", keep_session=True))
+    yield Scenario("directory", lambda d: d.try_session(ACCOUNT, "a-session"))
     yield from (Scenario("reader", ask) for ask in READINGS.values())
     yield Scenario("reader", lambda r: r.domains(), answers=(fault(403, "Authorization_RequestDenied"),))
     yield Scenario("reader", lambda r: r.sign_ins(ACCOUNT, LONG_AGO), answers=(fault(400, "BadRequest"),))

@@ -222,5 +222,5 @@ class TheDocumentedAnswers:
         assert directory.revoke_sessions(ACCOUNT).request_id
 
     def test_of_a_sign_in_are_judged_by_their_number(self):
-        assert judged(400, sample("token-error-50126-bad-password")) == "refused"
-        assert judged(400, sample("token-error-50076-mfa-required")) == "accepted"
+        assert judged(400, sample("token-error-50126-bad-password")).refused
+        assert judged(400, sample("token-error-50076-mfa-required")).accepted

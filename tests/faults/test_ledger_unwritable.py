@@ -42,8 +42,10 @@ from technicians.models import Enrolment, HandOverLink, PasswordNotice, Reveal
 from tenants.actions.observe_account import observe_account
 from tenants.actions.rotate import rotate
 from tenants.actions.set_enrolment_policy import facts_of, set_enrolment_policy
-from tenants.models import EnrolmentPolicy, SecretVersion, SharedAccount
+from tenants.actions.store_password import store_password
+from tenants.models import CustomerExit, EnrolmentPolicy, SecretVersion, SharedAccount, Step
 from tenants.password_plans import Place
+from tenants.plans import StepState
 from tests.pages.addresses import TABLE, known
 from tests.pages.cast import Side, installed, make_side, url_of
 from tests.support import source
@@ -55,6 +57,7 @@ from tests.support.world import World
 
 OPENED = {
     "technicians.actions.reveal_password:_fetch": "to a person, after the record: LETS_OUT",
+    "technicians.actions.reveal_candidate:reveal_candidate": "to a person, after the record: LETS_OUT",
     "technicians.actions.hand_over:_message": "into a link for somebody outside, after the record: LETS_OUT",
     "technicians.actions.export_passwords:_entry": "into an encrypted file for a person, with the record: LETS_OUT",
     "technicians.actions.show_code:show_code": "to make one code for one person, after the record: LETS_OUT",
@@ -72,11 +75,16 @@ OPENED = {
     "msp.access.actions:confirm_device": "compared with a code",
     "msp.importing.known_passwords:_value": "compared with what a file brings",
     "msp.importing.uploads:_opened": "read by the import, which stores what is in it",
+    "msp.rehearsals.sign_in:_passwords_known": "of a copy, which knows no real secret; tried at its own cloud",
     "msp.vault.kept:_opened": "sent to Microsoft",
     "tenants.actions.rotate_password:rotate_password": "sent to Microsoft, after the record",
     "tenants.actions.try_password:try_password": "sent to Microsoft",
+    "tenants.actions.try_old:_sign_in": "sent to Microsoft, after the record",
+    "tenants.actions.try_old_session:open_old_session": "sent to Microsoft, after the record",
+    "tenants.actions.try_old_session:_ask": "sent to Microsoft, after the record",
     "tenants.actions.store_password:_opens_as": "compared with what was typed",
     "tenants.actions.reshare:reshare": "opened to see that it opens",
+    "tenants.actions.work_by_hand:_hand_over": "opened to see that it opens",
 }
 """Every place that opens a sealed secret, as `module:function`, and what becomes of it."""
 
@@ -84,11 +92,16 @@ LETS_OUT = {
     "technicians.actions.reveal_password": {
         "technicians.views.accounts": "walked below",
         "msp.ops.outside_check": "the demo's own sign-ins at the simulator; prints verdicts",
+        "technicians.actions.reveal_candidate": "asks who may, and writes down who saw it",
+    },
+    "technicians.actions.reveal_candidate": {
+        "technicians.views.by_hand": "walked below",
     },
     "technicians.actions.hand_over": {
         "technicians.views.hand_over": "walked below",
         "technicians.tasks": "closes links",
         "technicians.actions.end_access": "closes links",
+        "technicians.actions.exit_customer": "closes links",
     },
     "technicians.actions.show_code": {
         "technicians.views.codes": "walked below",
@@ -114,6 +127,10 @@ LETS_OUT = {
         "technicians.views.export": "walked below",
         "msp.ops.management.commands.export_passwords": "walked below",
         "msp.importing.sources.latchkey": "knows the format",
+        "technicians.actions.hand_customer_over": "makes the package of a customer who goes",
+    },
+    "technicians.actions.hand_customer_over": {
+        "technicians.views.exits": "walked below",
     },
     "msp.vault.root_keys": {
         "msp.ops.management.commands.recovery_kit": "walked below",
@@ -139,6 +156,8 @@ COMMANDS = {
     "observe": "prints what a directory shows",
     "offboard": "prints a plan",
     "partner_token": "takes a secret in",
+    "rehearse": "prints how a departure would end",
+    "person_disabled": "prints the id of a run",
     "rotate_keys": "prints counts",
     "run": "prints the state of a run",
     "shred_secrets": "destroys",
@@ -285,6 +304,33 @@ class WhenTheLedgerIsShut(Scene):
         form = {"scope": "all", "reason": "moving house", "passphrase": PASSPHRASE, "again": PASSPHRASE}
         answer = Visitor(self.side.people["owner"]).post(reverse("tenants:export_passwords"), form)
         assert ("attachment" in answer.headers.get("Content-Disposition", "")) is not shut
+
+    @pytest.mark.parametrize("shut", [False, True])
+    def test_no_package_of_a_customer_who_goes_is_handed_out(self, shut: bool):
+        going = CustomerExit.objects.get(pk=self.side.here.objects["exit_id"])
+        account = SharedAccount.objects.select_related("tenant").get(targets__run=going.run)
+        owner = self.side.people["owner"]
+        store_password(account, "Start-of-theirs-1!", by=owner, outside=self.world.outside, source="entered")
+        Step.objects.filter(target__run=going.run).update(status=StepState.VERIFIED, verified_at=timezone.now())
+        if shut:
+            self.shut_the_ledger()
+        form = {"recipient": "Carla", "passphrase": PASSPHRASE, "again": PASSPHRASE}
+        visitor = Visitor(owner)
+        visitor.raise_request_exception = False
+        answer = visitor.post(reverse("technicians:exit_package", args=[going.pk]), form)
+        assert ("attachment" in answer.headers.get("Content-Disposition", "")) is not shut
+
+    @pytest.mark.parametrize("shut", [False, True])
+    def test_no_new_password_that_is_to_be_set_by_hand_is_shown(self, shut: bool):
+        if shut:
+            self.shut_the_ledger()
+        visitor = Visitor(self.tess)
+        visitor.raise_request_exception = False
+        step_id = self.side.here.objects["hand_step_id"]
+        answer = visitor.post(reverse("tenants:hand_password", args=[step_id]))
+        assert ("secret-value" in answer.content.decode()) is not shut
+        status = SecretVersion.objects.filter(steps=step_id).values_list("status", flat=True)
+        assert list(status) == ([] if shut else ["unverified"])
 
     @pytest.mark.parametrize("shut", [False, True])
     @pytest.mark.parametrize(("door", "sign"), [("my_code", "secret-value"), ("my_seed", "qr-code")])

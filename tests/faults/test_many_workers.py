@@ -85,7 +85,7 @@ class WhenTwoWorkersWantOneAccount:
         def take(_number: int) -> bool:
             try:
                 barrier.wait()
-                return take_lease(target) is not None
+                return take_lease(target.pk) is not None
             finally:
                 connection.close()
 
@@ -94,10 +94,10 @@ class WhenTwoWorkersWantOneAccount:
 
     def test_a_lease_that_ran_out_can_be_taken_and_its_old_holder_may_not_go_on(self, world: World, run: Run):
         target = run.targets.get(position=0)
-        old = take_lease(target)
+        old = take_lease(target.pk)
         assert old is not None
         Lease.objects.update(until=timezone.now() - timedelta(seconds=1))
-        assert take_lease(target) is not None
+        assert take_lease(target.pk) is not None
         with pytest.raises(Exception, match="took over"):
             old.hold()
 

@@ -163,7 +163,7 @@ def accident(stage: Stage, size: Size, dice: random.Random) -> str:
 class WhenARotationMeetsAnAccident:
     def test_the_password_in_force_is_known_at_once_and_settled_afterwards(self, block: int, stage: Stage):
         size = measured(stage)
-        assert size.commits > 5
+        assert size.commits >= 3
         assert min(size.out, size.back) > 1000
         dice = random.Random(f"{SEED}/{block}")
         struck = 0

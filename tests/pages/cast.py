@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth.hashers import make_password
 from django.urls import reverse
@@ -16,23 +17,41 @@ from django.utils import timezone
 
 from msp import outside as composition
 from msp.access import fresh
+from technicians.actions.ask_for_rehearsal import ask_for_rehearsal
 from technicians.actions.ask_to_enrol import ask_to_enrol
 from technicians.actions.assign import assign
 from technicians.actions.claim_method import claim
 from technicians.actions.compare_codes import ask_for_check
 from technicians.actions.declare_duplicate import declare_duplicate
 from technicians.actions.enrol import begin_enrolment
+from technicians.actions.exit_customer import exit_customer
 from technicians.actions.hand_over import make_link
 from technicians.actions.keep_upload import keep_upload
+from technicians.actions.rehearse import rehearse
 from technicians.actions.start_take_over import start_take_over
 from technicians.models import Authenticator, BulkEnrolment, EnrolmentRequest, Role, TakeOverTask, Technician
+from tenants.actions.add_accounts import NewAccount, add_accounts
+from tenants.actions.add_place import NewPlace, add_place
+from tenants.actions.alarms import raise_alarm
 from tenants.actions.observe_account import observe_account
 from tenants.actions.set_enrolment_policy import facts_of, set_enrolment_policy
 from tenants.actions.set_policy import set_policy
 from tenants.check_facts import CheckItem, CheckState, worst_of
-from tenants.models import EnrolmentPolicy, Method, SharedAccount, Step, Tenant, TenantCheck, TenantGroup
+from tenants.models import (
+    Alarm,
+    Customer,
+    CustomerExit,
+    EnrolmentPolicy,
+    Method,
+    SharedAccount,
+    Step,
+    Tenant,
+    TenantCheck,
+    TenantGroup,
+)
 from tenants.password_plans import Place, Rules
 from tenants.plans import StepState
+from tests.support.rehearsals import foretell
 from tests.support.source import Address
 from tests.support.world import World, found_reseller
 
@@ -121,13 +140,16 @@ def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
         reason=word,
         outside=world.outside,
     )
+    rehearsal = rehearse(ask_for_rehearsal(lea, by=world.owner), play=foretell)
+    assert rehearsal is not None
+    place_objects = make_place(world, tenant, word, lea, enrols)
     run = world.offboard(lea, reason=f"left {word}").run
     step = Step.objects.get(target__run=run, kind="remove_method")
     step.advance(StepState.SENDING)
     step.advance(StepState.REFUSED, problem=f"{word} says no.")
     keep_a_check(world, tenant, account)
     group = TenantGroup.objects.create(reseller=world.reseller, name=f"Group {word}")
-    group.tenants.add(tenant)
+    group.tenants.add(tenant, place_objects["place_id"])
     return Corner(word, tenant, account, {
         "tenant_id": tenant.pk,
         "account_id": account.pk,
@@ -141,11 +163,19 @@ def make_corner(world: World, word: str, *, enrols: Technician) -> Corner:
         "method_id": unknown.pk,
         "authenticator_id": claimed.pk,
         "run_id": run.pk,
+        "departure_id": run.departure_request.pk,
+        "exit_id": make_exit(world, word, group).pk,
+        "rehearsal_id": rehearsal.pk,
         "target_id": step.target_id,
         "step_id": step.pk,
+        "alarm_id": raise_alarm(run, Alarm.Kind.HALF, detail=f"Half of the time at {word} is gone.").pk,
         "technician_id": ben.pk,
         "request_id": asked.pk,
         "token": "not-a-token",
+        **place_objects,
+        "hand_step_id": Step.objects.get(
+            target__run=run, kind="rotate_password", target__account=place_objects["place_account_id"]
+        ).pk,
         "assignment_id": ben.assignments.get().pk,
         "enrolment_id": enrolment.pk,
         "bulk_id": make_bulk(enrols).pk,
@@ -162,6 +192,33 @@ def old_methods(world: World, account: SharedAccount, word: str, *, of: Technici
     unknown, known = account.methods.unknown().filter(kind="fido2").order_by("label")
     said = claim(known, of, by=of, proof=Authenticator.Proof.CLAIMED, outside=world.outside)
     return unknown, said
+
+
+def make_exit(world: World, word: str, group: TenantGroup) -> CustomerExit:
+    """Another customer goes, and its run has not done anything yet."""
+    customer = Customer.objects.create(reseller=world.reseller, name=f"Gone {word}")
+    tenant = Tenant.objects.create(
+        reseller=world.reseller, customer=customer, directory_id=uuid4(), default_domain=f"gone-{word}.example".lower()
+    )
+    group.tenants.add(tenant)
+    SharedAccount.objects.create(
+        reseller=world.reseller, tenant=tenant, user_principal_name=f"admin@{tenant.default_domain}", object_id=uuid4()
+    )
+    return exit_customer(customer, by=world.owner, reason=f"{word} moves to another provider")
+
+
+def make_place(world: World, tenant: Tenant, word: str, *holders: Technician) -> dict[str, Any]:
+    """A firewall of the same customer with an account that these people hold."""
+    place = add_place(tenant.customer, NewPlace(f"Firewall at {word}", Tenant.System.FIREWALL), by=world.owner)
+    [account] = add_accounts(
+        [NewAccount(place, f"root-{word}", password=f"Start-{word}-1")],
+        by=world.owner,
+        outside=world.outside,
+        source="entered",
+    )
+    for person in holders:
+        assign(person, account, by=world.owner, reason=f"helps at {word}")
+    return {"customer_id": tenant.customer_id, "place_id": place.pk, "place_account_id": account.pk}
 
 
 def make_bulk(person: Technician) -> BulkEnrolment:

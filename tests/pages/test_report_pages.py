@@ -283,7 +283,7 @@ class WhenEvidenceIsTaken(Scene):
 
     def test_all_of_them_come_in_one_archive_with_the_key(self):
         archive = zipfile.ZipFile(io.BytesIO(self.visitor.post(self.all_url).content))
-        assert len(archive.namelist()) == 3
+        assert len(archive.namelist()) == 4
 
     def test_the_key_is_the_public_one(self):
         pem = self.visitor.get(reverse("reports:evidence_key")).content
@@ -303,7 +303,7 @@ class WhenEvidenceIsTaken(Scene):
     def test_a_scoped_reader_gets_the_tenants_in_reach_only(self):
         contact = self.office.person("Carl", Role.CUSTOMER_CONTACT, customer=self.account.tenant.customer)
         visitor = Visitor(contact)
-        assert len(zipfile.ZipFile(io.BytesIO(visitor.post(self.all_url).content)).namelist()) == 2
+        assert len(zipfile.ZipFile(io.BytesIO(visitor.post(self.all_url).content)).namelist()) == 3
         hidden = reverse("reports:tenant_evidence", args=[self.run.pk, self.other.tenant_id])
         assert visitor.get(hidden).status_code == 404
         assert visitor.post(hidden).status_code == 404

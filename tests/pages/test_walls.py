@@ -161,6 +161,14 @@ SEVERAL_ANSWERS: dict[str, dict[str, set[int]]] = {
     # A departure and a policy of all concern every tenant, so somebody who sees only some is told why not.
     "scoped manager": {
         "technicians:offboard": {403},
+        "technicians:ask_departure": {403},
+        "technicians:rehearse": {403},
+        # A rehearsal is about every tenant of a person, so its page is not there for somebody who sees only some.
+        "technicians:rehearsal": {404},
+        "technicians:rehearsal_evidence": {404},
+        **{f"technicians:{act}_departure": {403} for act in ("approve", "reject", "withdraw", "override", "review")},
+        # Its page can be read by whoever may set other policies.
+        "tenants:departure_policy": {200, 403},
         # So do a lost or new phone of somebody else, and a leave.
         "technicians:lost_phone": {403},
         "technicians:new_phone": {403},
@@ -168,8 +176,13 @@ SEVERAL_ANSWERS: dict[str, dict[str, set[int]]] = {
         "technicians:bring_back": {403},
         "tenants:set_policy_of_all": {403},
         "tenants:set_enrolment_policy_of_all": {403},
+        # A place would be in none of their groups, so they would not even see it.
+        "tenants:new_place": {403},
     },
 }
+# The owner asked for the departure on the stage, so others decide about it; only an owner starts one without them.
+SEVERAL_ANSWERS["owner"] = {f"technicians:{act}_departure": {403} for act in ("approve", "reject")}
+SEVERAL_ANSWERS["manager"] = {"technicians:override_departure": {403}}
 for _role in ROLES:
     _answers = SEVERAL_ANSWERS.setdefault(_role, {})
     # A shared password is shown to whoever has the account assigned, whatever the role.
@@ -187,6 +200,8 @@ for _role in ROLES:
         _answers.setdefault(f"technicians:bulk_{_act}", {302, 422} if _role == "technician" else {403})
     # The test has no token that somebody was sent.
     _answers.setdefault("technicians:enrolment_link", {410})
+    # So is a new password that is to be set by hand; somebody else's walk may have cancelled its run before.
+    _answers.setdefault("tenants:hand_password", {200} if _role == "technician" else {403, 422})
     # One hit opens at once.
     _answers.setdefault("web:search", {200, 302})
     # A colleague's second device is the colleague's alone.
@@ -197,6 +212,7 @@ for _role in ROLES:
         _acts = ("enrol_key", "enrol_finish", "enrol_cancel")
         _answers |= {f"technicians:{_act}": {403} for _act in _acts}
         _answers |= {f"technicians:{name}": {403} for name in ("withdraw_request", "make_room")}
+        _answers["tenants:hand_step"] = {200, 403}
         _answers |= {f"technicians:{name}": {403} for name in ("lost_phone", "new_phone", "unclaim")}
     if _role == "technician":
         # What others ask of one is not one's own to take off the list.

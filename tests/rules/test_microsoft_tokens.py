@@ -270,6 +270,35 @@ class WhenAPasswordIsTried:
         assert part_of_token(form["client_assertion"], 0)["alg"] == "PS256"
         assert form["password"] == "p&w=ü"
 
+    def test_a_session_is_handed_over_only_where_it_is_asked_for_and_given(self, wire):
+        wire.signs_in_with(
+            said(200, {"access_token": "a-users-own-token", "refresh_token": "a-session"}), sign_in_fault(50076)
+        )
+        tokens = store(wire)
+        opened = tokens.sign_in(TENANT, GLOBAL, "admin@contoso.example", "pw", keep_session=True)
+        assert (opened.accepted, opened.session) == (True, "a-session")
+        assert "a-session" not in repr(opened)
+        assert wire.token_forms[0]["scope"].endswith(" offline_access")
+        asked_more = tokens.sign_in(TENANT, GLOBAL, "admin@contoso.example", "pw", keep_session=True)
+        assert (asked_more.accepted, asked_more.session, asked_more.code) == (True, "", "AADSTS50076")
+
+    @pytest.mark.parametrize(
+        ("answer", "accepted", "refused"),
+        [
+            (sign_in_fault(50173), False, True),
+            (sign_in_fault(50133), False, True),
+            (sign_in_fault(70008), False, False),
+            (sign_in_fault(700082), False, False),
+            (sign_in_fault(50076), False, False),
+            (said(200, {"access_token": "goes-on"}), True, False),
+        ],
+    )
+    def test_a_session_counts_as_refused_only_when_it_was_ended(self, wire, answer, accepted, refused):
+        wire.signs_in_with(answer)
+        told = store(wire).go_on(TENANT, GLOBAL, "a-session")
+        assert (told.accepted, told.refused) == (accepted, refused)
+        assert wire.token_forms[0]["refresh_token"] == "a-session"
+
     def test_a_lost_answer_is_told_and_not_guessed(self, wire):
         wire.signs_in_with(httpx.ReadTimeout("slow"))
         with pytest.raises(Unreachable):

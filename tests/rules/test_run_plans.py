@@ -49,8 +49,15 @@ class TheOrderInsideAnAccount:
             (StepKind.SECOND_LOOK, None),
         ]
 
+    def test_what_must_be_refused_is_tried_after_the_proof(self):
+        kinds = [s.kind for s in steps_for_account([], tries=(StepKind.TRY_PASSWORD, StepKind.TRY_SESSION))]
+        assert kinds[2:] == [
+            StepKind.PROVE, StepKind.TRY_PASSWORD, StepKind.TRY_SESSION, StepKind.RESHARE, StepKind.SECOND_LOOK
+        ]  # fmt: skip
+
     def test_a_hold_on_the_account_holds_every_step(self):
-        steps = steps_for_account([PlannedStep(StepKind.REMOVE_METHOD, 1)], hold="break-glass")
+        tries = (StepKind.TRY_PASSWORD,)
+        steps = steps_for_account([PlannedStep(StepKind.REMOVE_METHOD, 1)], hold="break-glass", tries=tries)
         assert {s.hold for s in steps} == {"break-glass"}
 
 

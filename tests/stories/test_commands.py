@@ -214,7 +214,7 @@ class WhenARunIsWorkedHere(Office):
         settings.LEASE_SECONDS = 1
         target = self.run.targets.select_related("account").first()
         assert target is not None
-        assert take_lease(target)
+        assert take_lease(target.pk)
         settings.LEASE_SECONDS = 180
         work_until_settled(self.run, outside())
         assert self.state() == RunState.CLEAN_SO_FAR

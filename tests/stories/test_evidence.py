@@ -13,6 +13,8 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from msp.evidence import verify
@@ -57,7 +59,9 @@ class WhenARunHasBeenWorked(Scene):
         evidence = self.evidence_of(self.contoso)
         assert evidence["type"] == "latchkey.evidence"
         assert evidence["tenant"]["default_domain"] == self.contoso.tenant.default_domain
-        assert evidence["leavers"] == [{"name": "Ana", "email": "ana@reseller.example"}]
+        [leaver] = evidence["leavers"]
+        assert (leaver["name"], leaver["email"]) == ("Ana", "ana@reseller.example")
+        assert leaver["because"] == "offboarding"
         assert evidence["run"]["reason"] == "resigned"
         assert evidence["run"]["requested_by"] == "olga@reseller.example"
         assert [a["user_principal_name"] for a in evidence["accounts"]] == [self.contoso.user_principal_name]
@@ -110,10 +114,13 @@ class WhenARunHasBeenWorked(Scene):
         with pytest.raises(LookupError):
             build(self.run, self.world.tenant("Tailspin"))
 
-    def test_more_tenants_take_no_more_queries(self, django_assert_max_num_queries):
+    def test_more_tenants_take_no_more_queries(self):
         tenants = tenants_of(self.run)
-        with django_assert_max_num_queries(8):
+        with CaptureQueriesContext(connection) as for_one:
+            assert len(list(build_each(self.run, tenants[:1]))) == 1
+        with CaptureQueriesContext(connection) as for_both:
             assert len(list(build_each(self.run, tenants))) == 2
+        assert len(for_both) <= len(for_one)
 
 
 class WhenTheFilesAreHandedOut(Scene):
@@ -195,7 +202,7 @@ class WhenItIsAskedForOnTheCommandLine(Scene):
 
     def test_run_show_json_is_one_object_with_every_step(self):
         shown = json.loads(self.said("run", "show", str(self.run.pk), "--json"))
-        assert shown == run_as_facts(self.run)
+        assert {name: fact for name, fact in shown.items() if name != "clocks"} == run_as_facts(self.run)
         assert shown["state"] == "needs_attention"
         assert shown["requested_by"] == "olga@reseller.example"
         assert shown["accounts"] == len(shown["accounts_detail"]) == 2

@@ -15,6 +15,7 @@ from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, transaction
+from django.utils import timezone
 
 from msp.access.actions import make_totp_device
 from msp.errors import KeyTrouble
@@ -32,7 +33,8 @@ from technicians.actions.create_technician import create_technician
 from technicians.actions.keep_upload import keep_upload
 from technicians.models import KeptCode, Role
 from tenants.actions.store_password import store_password
-from tenants.models import Customer, Registration, SecretVersion, SharedAccount, Tenant
+from tenants.models import Customer, Registration, Run, SecretVersion, SharedAccount, Step, Target, Tenant
+from tenants.plans import StepKind
 from tests.support.world import found_reseller
 
 PASSWORDS = {"contoso": "Contoso-Pass-1!", "fabrikam": "Fabrikam-Pass-1!"}
@@ -58,10 +60,18 @@ class Office:
         Kept(outside().vault, "a_token").store("the token", reseller_id=self.reseller.pk)
         self.seal(Registration(holder=self.owner, serial="LK-1", account=self.accounts["contoso"]), b"seed of a token")
         self.seal(KeptCode(technician=self.owner, account=self.accounts["contoso"]), b"seed kept here")
+        self.seal(self.step(), b"a session of before")
         yield
         outside.cache_clear()
 
-    def seal(self, row: Registration | KeptCode, seed: bytes) -> None:
+    def step(self) -> Step:
+        run = Run.objects.create(
+            reseller=self.reseller, kind=Run.Kind.OFFBOARDING, reason="left", started_at=timezone.now()
+        )
+        target = Target.objects.create(reseller=self.reseller, run=run, account=self.accounts["contoso"], position=0)
+        return Step(target=target, kind=StepKind.TRY_SESSION, position=0)
+
+    def seal(self, row: Registration | KeptCode | Step, seed: bytes) -> None:
         row.reseller = self.reseller
         with transaction.atomic():
             row.sealed = outside().vault.seal(seed, row.place)
@@ -99,7 +109,7 @@ class Office:
     @property
     def everything(self) -> list[bytes]:
         texts = [*(text.encode() for text in PASSWORDS.values()), self.seed, b"a,b", b"the token"]
-        return [*texts, b"seed of a token", b"seed kept here"]
+        return [*texts, b"seed of a token", b"seed kept here", b"a session of before"]
 
     def root_key_ids(self) -> set[str]:
         return set(DataKey.objects.that_open().values_list("root_key_id", flat=True))
@@ -222,7 +232,7 @@ class WhenTheDataKeysAreTurnedOver(Office):
         old = set(DataKey.objects.values_list("pk", flat=True))
         before = FileKeeper(self.keys).current()
         counts = self.rotate("--data-keys")
-        assert (counts["renewed"], counts["resealed"], counts["destroyed"]) == (3, 7, 3)
+        assert (counts["renewed"], counts["resealed"], counts["destroyed"]) == (3, 8, 3)
         assert self.is_turned_over(before)
         assert {row.pk for row in DataKey.objects.filter(destroyed_at__isnull=False)} == old
         assert not any(column.sealed_by(old).exists() for column in SEALED)
@@ -236,7 +246,7 @@ class WhenTheDataKeysAreTurnedOver(Office):
         version.sealed = seal(key, b"by the previous one", version.place, key_id=old.pk.bytes)
         version.save()
         counts = self.rotate()
-        assert (counts["resealed"], counts["destroyed"]) == (4, 1)
+        assert (counts["resealed"], counts["destroyed"]) == (5, 1)
         version.refresh_from_db()
         assert Vault(FileKeeper(self.keys)).open(bytes(version.sealed), version.place) == b"by the previous one"
 
@@ -305,7 +315,7 @@ class WhenSomebodySealsAtThatMoment(Office):
 
         assert destroyed == [0]
         counts = self.rotate()
-        assert (counts["resealed"], counts["destroyed"]) == (4, 1)
+        assert (counts["resealed"], counts["destroyed"]) == (5, 1)
         newest = SecretVersion.objects.select_related("secret__account").get(number=2)
         assert outside().vault.open(bytes(newest.sealed), newest.place) == b"just now"
 

@@ -75,7 +75,7 @@ class Command(BaseCommand):
 
 
 def _tenants(key: str | None, by: Technician) -> list[Tenant]:
-    seen = Tenant.objects.visible_to(by)
+    seen = Tenant.objects.visible_to(by).at_microsoft()
     if key is None:
         return list(seen)
     try:

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
     def handle(self, *, tenant: str | None, json: bool, **options: Any) -> None:
-        accounts = SharedAccount.objects.select_related("tenant")
+        accounts = SharedAccount.objects.at_microsoft().select_related("tenant")
         if tenant:
             accounts = accounts.filter(tenant__in=_tenants(tenant))
         outcome = observe_all(accounts, outside=outside())

@@ -1,11 +1,13 @@
-"""Runs on the command line: `run list`, `run show ID`, `run retry ID`, `run waive ID STEP --reason TEXT`."""
+"""Runs on the command line: list, show, retry, waive a step, pause, resume, cancel."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 from django.utils.translation import ngettext
 
 from msp.errors import LatchkeyError
@@ -14,7 +16,9 @@ from msp.ops.find_run import find_run, find_step
 from msp.ops.people import acting_person
 from msp.ops.work_here import work_until_settled
 from msp.outside import outside
+from tenants.actions.control_run import cancel_run, pause_run, resume_run
 from tenants.actions.mend import retry_target, waive_step
+from tenants.clock_queries import clocks_as_facts, clocks_of_all
 from tenants.models import Run, Target
 from tenants.models.run import FOR_A_PERSON
 from tenants.plans import RunState, StepKind, StepState
@@ -37,11 +41,16 @@ class Command(BaseCommand):
         retry.add_argument("--account", metavar="UPN", help="on this account only")
         retry.add_argument("--wait", action="store_true", help="do the work here and end with the result")
         waive = verbs.add_parser("waive", help="accept that one step's effect is missing")
-        for verb in (show, retry, waive):
+        pause = verbs.add_parser("pause", help="send nothing new until it is resumed; what was sent is read back")
+        resume = verbs.add_parser("resume", help="go on with a paused run")
+        cancel = verbs.add_parser("cancel", help="for good: what was not sent is never sent by this run")
+        for verb in (show, retry, waive, pause, resume, cancel):
             verb.add_argument("run", metavar="ID", help="the run's id, or the first characters of it")
         waive.add_argument("step", metavar="STEP", help="the step's id as `run show` shows it")
-        waive.add_argument("--reason", default="", help="why; it is part of the evidence")
-        for verb in (retry, waive):
+        waive.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="the last day (default: 30 days ahead)")
+        for verb in (waive, pause, cancel):
+            verb.add_argument("--reason", default="", help="why; it is part of the evidence")
+        for verb in (retry, waive, pause, resume, cancel):
             verb.add_argument("--as", dest="acting", metavar="EMAIL", help="who acts (else: the only owner)")
 
     def handle(self, *args: Any, **given: Any) -> None:
@@ -49,11 +58,13 @@ class Command(BaseCommand):
             if given["verb"] == "list":
                 self._list(given["limit"])
             elif given["verb"] == "show":
-                self._show(run_as_facts(find_run(given["run"])), as_json=given["json"])
+                self._show(_facts(find_run(given["run"])), as_json=given["json"])
             elif given["verb"] == "retry":
                 self._retry(given["run"], given["account"], given["acting"], wait=given["wait"])
+            elif given["verb"] == "waive":
+                self._waive(given["run"], given["step"], given["reason"], given["acting"], until=given["until"])
             else:
-                self._waive(given["run"], given["step"], given["reason"], given["acting"])
+                self._control(given["verb"], given["run"], given.get("reason", ""), given["acting"])
         except LatchkeyError as wrong:
             raise CommandError(str(wrong)) from wrong
 
@@ -77,6 +88,7 @@ class Command(BaseCommand):
         look = f"; second look at {facts['second_look_at']}" if facts["second_look_at"] else ""
         self.stdout.write(f"Run {facts['id']} ({facts['kind']}): {RunState(facts['state']).label}{look}")
         self.stdout.write(f"Asked by {facts['requested_by'] or 'Latchkey'} at {facts['started_at']}: {facts['reason']}")
+        self.stdout.write(_clocks(facts["clocks"]))
         for account in facts["accounts_detail"]:
             self.stdout.write(f"\n{account['tenant']}  {account['account']}: {RunState(account['state']).label}")
             for step in account["steps"]:
@@ -96,7 +108,7 @@ class Command(BaseCommand):
         left = [target for target in troubled if not self._tried_again(target, by)]
         if wait:
             work_until_settled(run, outside())
-            self._show(run_as_facts(run), as_json=False)
+            self._show(_facts(run), as_json=False)
         if left:
             raise CommandError(
                 ngettext(
@@ -118,14 +130,58 @@ class Command(BaseCommand):
         self.stdout.write(f"{target.account}: {said}")
         return True
 
-    def _waive(self, run_id: str, step_id: str, reason: str, acting: str | None) -> None:
+    def _waive(self, run_id: str, step_id: str, reason: str, acting: str | None, *, until: dt.date | None) -> None:
         by = acting_person(acting)
         step = find_step(find_run(run_id, seen_by=by), step_id, seen_by=by)
-        waive_step(step, by=by, reason=reason)
+        waive_step(step, by=by, reason=reason, until=until)
         self.stdout.write(
-            f"Accepted: {step.get_kind_display()} on {step.target.account} is missing. Your reason is part of the "
-            "evidence."
+            f"Accepted until {step.waived_until}: {step.get_kind_display()} on {step.target.account} is missing. "
+            "Your reason is part of the evidence."
         )
+
+    def _control(self, verb: str, run_id: str, reason: str, acting: str | None) -> None:
+        by = acting_person(acting)
+        run = find_run(run_id, seen_by=by)
+        if verb == "pause":
+            pause_run(run, by=by, reason=reason)
+            self.stdout.write("Paused. Nothing new is sent until `run resume`; what was sent is read back.")
+        elif verb == "resume":
+            resume_run(run, by=by)
+            self.stdout.write("Resumed. It goes on where it stopped.")
+        else:
+            outcome = cancel_run(run, by=by, reason=reason)
+            self.stdout.write(
+                f"Cancelled. Changes done, which stay done: {outcome.done}. On their way, which are read back: "
+                f"{outcome.on_their_way}. Never sent: {outcome.never_sent}."
+            )
+
+
+def _day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """What `run_as_facts` says, and "clocks" (`tenants.clock_queries.clocks_as_facts`)."""
+    return run_as_facts(run) | {"clocks": clocks_as_facts(clocks_of_all(run, timezone.now()))}
+
+
+def _clocks(clocks: dict[str, Any]) -> str:
+    """The clocks in a line; what is not known yet is left out."""
+    told = [f"{clocks['tenants_clean']} of {clocks['tenants']} tenants clean"]
+    told += [
+        f"{words} after {clocks[name]:g} s"
+        for name, words in (
+            ("access_ended", "access to Latchkey ended"),
+            ("first_tenant_clean", "first tenant clean"),
+            ("last_tenant_clean", "last tenant clean"),
+        )
+        if clocks[name] is not None
+    ]
+    if clocks["next_deadline_at"]:
+        told.append(f"next deadline {clocks['next_deadline_at']}")
+    if clocks["late_accounts"]:
+        told.append(f"past their deadline: {clocks['late_accounts']}")
+    return "; ".join(told)
 
 
 def _words(step: dict[str, Any]) -> str:

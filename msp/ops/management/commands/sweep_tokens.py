@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *, acting: str | None, **options: Any) -> None:
         by = acting_owner(acting, "nothing was looked for")
         begun = sweep_tokens()
-        tenants = list(Tenant.objects.visible_to(by))
+        tenants = list(Tenant.objects.visible_to(by).at_microsoft())
         with ThreadPoolExecutor(AT_ONCE) as pool:
             looked = dict(zip(tenants, pool.map(_look, tenants), strict=True))
         facts = {

@@ -1,0 +1,37 @@
+"""The harness itself meets the faults that it makes: it asks again, and the clock it waits by is its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import httpx
+from django.db import InterfaceError, OperationalError, connection
+from psycopg_pool import PoolTimeout
+
+from msp.errors import NoConnection, NotSent
+
+PASSING = (OperationalError, InterfaceError, PoolTimeout, httpx.TransportError, NotSent, NoConnection)
+TRIES = 60
+PAUSE = 0.5
+
+Answer = TypeVar("Answer")
+
+
+class Stuck(Exception):
+    """The harness itself could not go on: no law was judged."""
+
+
+def patiently(do: Callable[[], Answer]) -> Answer:
+    """Do something that is safe to do twice, again and again while what stops it passes by itself."""
+    for _ in range(TRIES):
+        try:
+            return do()
+        except PASSING as trouble:
+            last = trouble
+            if not connection.in_atomic_block:
+                connection.close()
+            # Asking a throttled tenant again and again would use up what it lets through.
+            time.sleep(max(PAUSE, getattr(trouble, "retry_after", 0)))
+    raise Stuck(f"{last!r} did not pass") from last
