@@ -70,7 +70,7 @@ class DepartureForm(HouseForm):
     ) -> None:
         self.leavers, self.place = leavers, place
         self.approvals_needed = approvals_needed(departure_policy_of(by.reseller_id), plan_accounts)
-        self.open_request = open_request_about(leavers)
+        self.open_request = open_request_about(leavers, place)
         self.whole = place is None
         self.duties = duties_of_all(leavers, place)
         super().__init__(

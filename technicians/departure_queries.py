@@ -91,7 +91,8 @@ def to_review_by(person: Technician) -> QuerySet[Any]:
     return overridden.exclude(override_by=person)
 
 
-def open_request_about(leavers: Sequence[Technician]) -> DepartureRequest | None:
-    """One that is neither started nor ended, about any of these people."""
-    found: DepartureRequest | None = DepartureRequest.objects.open().filter(leavers__in=leavers).first()
+def open_request_about(leavers: Sequence[Technician], place: Place | None = None) -> DepartureRequest | None:
+    """One that is neither started nor ended, about any of these people, or about this customer."""
+    about = Q(customer=place) if isinstance(place, Customer) else Q(leavers__in=leavers)
+    found: DepartureRequest | None = DepartureRequest.objects.open().filter(about).first()
     return found

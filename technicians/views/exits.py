@@ -74,7 +74,7 @@ def customer_exit(request: HttpRequest, exit_id: UUID) -> HttpResponse:
 @require_POST
 @never_cache
 @sensitive_post_parameters("passphrase", "again")
-@needs("offboard")
+@needs("export_secrets")
 def package(request: HttpRequest, exit_id: UUID) -> HttpResponse:
     """Answers with the file, once it is written down who made it and for whom."""
     going = _seen(request, exit_id)
@@ -115,7 +115,7 @@ def received(request: HttpRequest, exit_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@needs("offboard")
+@needs("shred_secrets")
 def end(request: HttpRequest, exit_id: UUID) -> HttpResponse:
     going = _seen(request, exit_id)
     try:

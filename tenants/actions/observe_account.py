@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 
 STALE_READ = dt.timedelta(minutes=15)
 """A method that shows again so soon after it was gone is an old replica's answer, not a new method."""
+FACTS = (
+    "object_id",
+    "user_principal_name",
+    "display_name",
+    "enabled",
+    "synced",
+    "password_changed_at",
+    "sessions_valid_from",
+    "observed_at",
+)
 OFTEN_ENOUGH = dt.timedelta(minutes=1)
 FLAGGED = (
     Finding.Kind.UNKNOWN_METHOD,
@@ -89,7 +99,8 @@ def _write_facts(account: SharedAccount, look: Observation, password_changed_at:
     account.password_changed_at = max(filter(None, (password_changed_at, look.password_changed_at)), default=None)
     account.sessions_valid_from = look.sessions_valid_from
     account.observed_at = look.read_at
-    account.save()
+    # Only these: what people say about the account may have changed since this row was read.
+    account.save(update_fields=FACTS)
     _tenant_answered(account.tenant, look.read_at)
 
 

@@ -184,10 +184,10 @@ TABLE: dict[str, Page] = {
     "technicians:exit_customer": Page(BOTH, "offboard", form={"reason": "they move to another provider"}),
     "technicians:customer_exit": Page(READ, "offboard"),
     "technicians:exit_package": Page(
-        ACT, "offboard", form={"recipient": "their manager", "passphrase": "short", "again": "short"}
+        ACT, "export_secrets", form={"recipient": "their manager", "passphrase": "short", "again": "short"}
     ),
     "technicians:exit_received": Page(ACT, "offboard", form={"note": "their manager called"}),
-    "technicians:exit_end": Page(ACT, "offboard", form={"reason": "the contract has ended"}),
+    "technicians:exit_end": Page(ACT, "shred_secrets", form={"reason": "the contract has ended"}),
     "technicians:offboard": Page(BOTH, "offboard", form={"reason": "resigned"}),
     "technicians:departures": Page(READ, "see_people"),
     "technicians:ask_departure": Page(BOTH, "offboard", form={"reason": "resigned"}),

@@ -167,6 +167,9 @@ SEVERAL_ANSWERS: dict[str, dict[str, set[int]]] = {
         "technicians:rehearsal": {404},
         "technicians:rehearsal_evidence": {404},
         **{f"technicians:{act}_departure": {403} for act in ("approve", "reject", "withdraw", "override", "review")},
+        # A customer's exit is decided by somebody who sees everything; how far it is can be looked at.
+        "technicians:exit_customer": {403},
+        "technicians:exit_received": {403},
         # Its page can be read by whoever may set other policies.
         "tenants:departure_policy": {200, 403},
         # So do a lost or new phone of somebody else, and a leave.

@@ -245,3 +245,40 @@ class WhenSomebodyLosesOneAccount(Scene):
         self.world.give(alone, self.ana)
         run = self.asks(place=alone).run
         assert self.world.step(run, StepKind.REMOVE_METHOD).status == StepState.BLOCKED
+
+
+class WhenACustomerGoes(Scene):
+    """The exit itself is told in test_customer_exit.py; here it is asked for like any departure."""
+
+    def asks_for_exit(self, **wish: Any) -> DepartureRequest:
+        customer = self.contoso.tenant.customer
+        return request_departure([], place=customer, by=self.mo, **({"reason": "the contract ends"} | wish))
+
+    def test_it_waits_for_approval_like_any_other_and_names_no_leaver(self):
+        self.policy(approvals=1)
+        request = self.asks_for_exit()
+        assert (request.status, request.leavers.count()) == (Status.WAITING, 0)
+        run = self.approves(request, self.nia)
+        assert (run.kind, run.requested_by) == (Run.Kind.CUSTOMER_EXIT, self.mo)
+        assert [target.account for target in run.targets.all()] == [self.contoso]
+        assert self.now(self.ana).is_active
+
+    def test_it_is_asked_for_once(self):
+        self.policy(approvals=1)
+        self.asks_for_exit()
+        with pytest.raises(BadInput, match="asked for already"):
+            self.asks_for_exit()
+
+    def test_it_is_begun_once(self):
+        self.asks_for_exit()
+        with pytest.raises(BadInput, match="has begun already"):
+            self.asks_for_exit()
+
+    def test_a_customer_without_accounts_has_nothing_to_hand_over(self):
+        nobody = Customer.objects.create(reseller=self.world.reseller, name="Tailspin")
+        with pytest.raises(BadInput, match="no shared account here"):
+            request_departure([], place=nobody, by=self.mo, reason="x")
+
+    def test_nobody_can_be_named_as_leaving(self):
+        with pytest.raises(BadInput, match="choose nobody"):
+            self.asks(place=self.contoso.tenant.customer)

@@ -130,6 +130,17 @@ class WhenSharedAccountsAreImported(Desk):
     def account(self, name: str = "admin@contoso.example") -> SharedAccount:
         return SharedAccount.objects.select_related("tenant").get(user_principal_name=name)
 
+    def test_how_soon_access_must_be_gone_comes_with_the_file(self):
+        table = "tenant,user_principal_name,account_class\n"
+        row = self.row().split(",")
+        line = ",".join(row[:2])
+        assert counts(self.load("accounts", f"{table}{line},Critical\n")) == (1, 0, 0, 0)
+        assert SharedAccount.objects.get().account_class == "critical"
+        assert counts(self.load("accounts", f"{table}{line},low\n")) == (0, 1, 0, 0)
+        assert counts(self.load("accounts", f"{table}{line},\n")) == (0, 0, 1, 0)
+        assert SharedAccount.objects.get().account_class == "low"
+        assert self.errors("accounts", f"{table}{line},urgent\n") == [(2, "account_class")]
+
     @pytest.mark.parametrize("password", [" blank at both ends ", "=SUM(1)", "+start", "'kept", 'a"b,c', "pässwörd€"])
     def test_the_password_is_the_one_of_the_file_to_the_last_byte(self, password):
         self.load("accounts", ACCOUNTS + self.row(password=password))
