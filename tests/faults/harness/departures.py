@@ -189,6 +189,7 @@ class Departures(RuleBasedStateMachine):
         self.the_laws_hold()
         silent = self._steps().filter(status__in=FOR_A_PERSON, problem="")
         assert not silent.exists(), f"stuck: {list(silent)} do not say why"
+        self.cast.what_was_sent_is_recorded(list(self._steps()))
         self.cast.those_who_stay_get_in()
 
     # --- by hand ------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from typing import Any
 
 from msp.simulator.faults import random_plan
 
+LAWS = ("false success", "lost password", "colleague touched", "locked out", "stuck", "not recorded")
+"""What no run may break, as it is named in reports and in what fails."""
 OPERATIONS = ("user.read", "methods.list", "method.delete", "password.set", "sessions.revoke", "batch", "token")
 MISFORTUNES = {
     "worker killed": 14,

@@ -14,7 +14,6 @@ from tenants.models.run import FOR_A_PERSON
 from tenants.plans import RunState, StepKind, StepState
 from tests.faults.harness.scene import Phone, Place, Scene
 
-LAWS = ("false success", "lost password", "colleague touched", "locked out", "stuck", "not recorded")
 MOST_WRONG_TRIES = 3
 """Of ten that lock an account: one of the product's own an hour, and those of the negative proof."""
 CODES_COUNT_FOR = 90.0
@@ -28,7 +27,7 @@ EFFECT_OF = {
 
 
 class Broken(NamedTuple):
-    """A law of LAWS, and how it was broken."""
+    """A law of `draw.LAWS`, and how it was broken."""
 
     law: str
     what: str

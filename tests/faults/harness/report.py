@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.faults.harness.laws import LAWS
+from tests.faults.harness.draw import LAWS
 from tests.faults.harness.play import Played
 
 KEYS = [law.replace(" ", "_") for law in LAWS]

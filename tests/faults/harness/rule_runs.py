@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from msp.ops import places
+from tests.faults.harness.draw import LAWS
 
 IN_ONE_GO = 250
 AT_ONCE = 2
-BROKEN = ("false success", "lost password", "colleague touched", "locked out", "stuck")
 COUNT_FILE = "LATCHKEY_RULE_COUNT"
 
 
@@ -25,7 +25,7 @@ def run(runs: int, seed: int) -> dict[str, Any]:
     goes = list(_goes(runs, seed))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         done = list(pool.map(lambda go: _go(*go), goes))
-    broken = {law.replace(" ", "_"): sum(law in output for _count, output in done) for law in BROKEN}
+    broken = {law.replace(" ", "_"): sum(law in output for _count, output in done) for law in LAWS}
     failed = [seed for (_runs, seed), (_count, output) in zip(goes, done, strict=True) if output]
     for output in (output for _count, output in done if output):
         sys.stderr.write(output)

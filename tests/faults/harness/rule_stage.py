@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 
 from msp.errors import LatchkeyError
+from msp.ledger.models import Entry
 from msp.outside import Outside
 from msp.simulator.cloud import Cloud
 from msp.vault.database import Vault
@@ -214,6 +215,11 @@ class Cast:
             assert not strangers, "false success: clean, and a stranger's method is there"
             assert self._user(on).password != on.first_password, "false success: clean, with the old password"
             assert self._user(on).password in self._known(on).values(), "false success: clean, with another password"
+
+    def what_was_sent_is_recorded(self, steps: list[Step]) -> None:
+        sent = {str(step.pk) for step in steps if step.sent_at is not None}
+        entries = Entry.objects.filter(reseller_id=self.reseller.pk, verb="step.sent")
+        assert sent <= {entry.facts["step"] for entry in entries}, "not recorded"
 
     def those_who_stay_get_in(self) -> None:
         for on in self.accounts:
