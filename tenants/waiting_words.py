@@ -127,6 +127,6 @@ def _later(facts: WaitingFacts, to_send: bool, now: dt.datetime) -> Waiting | No
     if to_send:
         return Waiting(_("It goes on at the time that was set."), facts.due_at)
     if facts.second_look_at is not None:
-        why = _("Everything so far was read back. The second look follows when older tokens have run out.")
+        why = _("What was sent was read back. The second look follows when older tokens have run out.")
         return Waiting(why, facts.second_look_at)
     return Waiting(_("It is looked at again then."), facts.due_at)

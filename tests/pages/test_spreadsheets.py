@@ -20,7 +20,7 @@ from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
 
-EVIDENCE = {"reports:evidence", "reports:tenant_evidence"}
+EVIDENCE = {"reports:evidence", "reports:tenant_evidence", "reports:run_summary"}
 """Signed files, no tables."""
 SHEETS = [
     name

@@ -39,6 +39,7 @@ class Later(Scene):
         return self.asks(*leavers, start=self.start, **wish)
 
     def its_time_has_come(self) -> Any:
+        assert self.start.at is not None
         return time_machine.travel(self.start.at + dt.timedelta(seconds=5), tick=True)
 
 

@@ -23,9 +23,9 @@ class Stuck(Exception):
     """The harness itself could not go on: no law was judged."""
 
 
-def patiently(do: Callable[[], Answer]) -> Answer:
-    """Do something that is safe to do twice, again and again while what stops it passes by itself."""
-    for _ in range(TRIES):
+def patiently(do: Callable[[], Answer], *, tries: int = TRIES, pause: float = PAUSE) -> Answer:
+    """Do something that is safe to do twice, again and again while what stops it passes by itself. Raises Stuck."""
+    for _ in range(tries):
         try:
             return do()
         except PASSING as trouble:
@@ -33,5 +33,5 @@ def patiently(do: Callable[[], Answer]) -> Answer:
             if not connection.in_atomic_block:
                 connection.close()
             # Asking a throttled tenant again and again would use up what it lets through.
-            time.sleep(max(PAUSE, getattr(trouble, "retry_after", 0)))
+            time.sleep(max(pause, getattr(trouble, "retry_after", 0)))
     raise Stuck(f"{last!r} did not pass") from last
