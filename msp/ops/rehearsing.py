@@ -109,7 +109,7 @@ def _run(command: list[str], place: Path, limit: float) -> int:
         return child.wait(limit)
     except subprocess.TimeoutExpired:
         raise NotPlayed(
-            f"The rehearsal was stopped after {limit / 60:.0f} minutes. Nothing real was touched. "
+            f"The rehearsal was stopped after {limit:.0f} s. Nothing real was touched. "
             "Rehearse at the quick pace, or one group of tenants at a time."
         ) from None
     finally:

@@ -69,6 +69,8 @@ def cancel_run(run: Run, *, by: Technician, reason: str) -> Cancelled:
     if not reason.strip():
         raise BadInput(_("Say why the run is cancelled: the reason is part of the evidence. Nothing was changed."))
     now = timezone.now()
+    # A worker's commit begins with its target: whoever comes second waits here, and not half-way through the steps.
+    list(Target.objects.select_for_update(no_key=True).filter(run=run).order_by("pk").values_list("pk"))
     steps = Step.objects.filter(target__run=run)
     # Compare-and-set: a worker that is about to send one of them loses its move, and sends nothing.
     given_up = steps.filter(kind__in=[*ACTS, *TRIES], status=StepState.PLANNED).update(

@@ -32,6 +32,7 @@ def retry_target(target: Target, *, by: Technician) -> int:
     Says how many steps were planned. Raises NotPermitted, BadInput (break-glass, cancelled run).
     """
     _permitted(by)
+    hold_target(target)
     if target.run.cancelled_at is not None:
         raise BadInput(
             _(
@@ -98,6 +99,11 @@ def retry_run(run: Run, *, by: Technician) -> tuple[int, int]:
     return sum(planned), sum(1 for count in planned if count)
 
 
+def hold_target(target: Target) -> None:
+    """Wait for the worker's commit, and let the next one wait for ours: a worker begins with this row, too."""
+    Target.objects.select_for_update(no_key=True).only("pk").get(pk=target.pk)
+
+
 def follow_up_again(target: Target) -> None:
     """What was proven before the new acts stays written down; a new proof, hand-over and second look come after it."""
     steps = list(target.steps.order_by("position"))
@@ -132,6 +138,7 @@ def waive_step(step: Step, *, by: Technician, reason: str, until: dt.date | None
             _("A gap is accepted until a day from today on, and for %(days)d days at most. Nothing was changed.")
             % {"days": MOST_DAYS}
         )
+    hold_target(step.target)
     step.advance(StepState.WAIVED, waived_by=by, waived_reason=reason.strip(), waived_until=until)
     account = step.target.account
     record(

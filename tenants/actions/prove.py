@@ -49,21 +49,26 @@ def _write(work: Work, step: Step, problem: str) -> None:
 def expected_of(work: Work, steps: list[Step], look: Observation) -> Expected:
     """What the verified steps of this target claim.
 
-    Known methods are those of the first reading, and those that somebody here bound to a person since. When the
-    account was handed over to a customer who goes, what they register and change there is theirs.
+    Known methods are those that Latchkey had seen before the run began, and those that somebody here bound to a person
+    since. An account that had never been read is known from its first reading. When the account was handed over to a
+    customer who goes, what they register and change there is theirs.
     """
     gone = frozenset(
         (s.method.directory_id, s.method.kind) for s in steps if s.method and s.status == StepState.VERIFIED
     )
-    before = {(m["directory_id"], m["kind"]) for m in (work.target.before or {}).get("methods", [])}
     bound_or_password = Q(removed_at__isnull=True, authenticator__isnull=False) | Q(kind=MethodKind.PASSWORD)
     handed_over = is_handed_over(work.target)
     theirs_or_ours = Q(removed_at__isnull=True) if handed_over else bound_or_password
-    known = set(work.account.methods.filter(theirs_or_ours).values_list("directory_id", "kind"))
+    seen_before = Q(first_seen_at__lte=work.target.run.started_at)
+    found = work.account.methods.filter(theirs_or_ours | seen_before)
+    rows = list(found.values_list("directory_id", "kind", "first_seen_at"))
+    known = {(directory_id, kind) for directory_id, kind, _seen in rows}
+    if not any(seen <= work.target.run.started_at for _id, _kind, seen in rows):
+        known |= {(m["directory_id"], m["kind"]) for m in (work.target.before or {}).get("methods", [])}
     latest = _latest_proofs(work, steps, look)
     rotated = None if handed_over else _proven(latest.get(StepKind.ROTATE_PASSWORD), "proven_password_changed_at")
     revoked = _proven(latest.get(StepKind.REVOKE_SESSIONS), "proven_sessions_valid_from")
-    return Expected(gone, frozenset(before | known), rotated, revoked)
+    return Expected(gone, frozenset(known), rotated, revoked)
 
 
 def _latest_proofs(work: Work, steps: list[Step], look: Observation) -> dict[str, Step]:

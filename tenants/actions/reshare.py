@@ -23,8 +23,15 @@ def reshare(work: Work, step: Step, steps: list[Step]) -> None:
             step.advance(StepState.NEEDLESS, problem=_("The password was not changed by this run."))
             work.record("step.needless", step)
             return
+        if version is None:
+            problem = _(
+                "Nobody here knows the password in force any more: it was changed after Latchkey had changed it. Take "
+                "the account back or enter the new one; then try again."
+            )
+            step.advance(StepState.BLOCKED, problem=problem)
+            work.record("step.blocked", step, problem=problem)
+            return
         try:
-            assert version is not None
             work.outside.vault.open(bytes(version.sealed), version.place)
         except KeyTrouble as trouble:
             step.advance(StepState.BLOCKED, problem=str(trouble))

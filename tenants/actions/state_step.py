@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from msp.errors import BadInput, NotPermitted
 from msp.ledger.record import record
 from tenants.actions.findings import open_finding, resolve_findings
+from tenants.actions.mend import hold_target
 from tenants.actions.rotate_password import make_candidate, put_in_force
 from tenants.actions.work_by_hand import work_by_hand
 from tenants.guided_plans import CONFIRMS, name_of, whose_turn
@@ -119,7 +120,8 @@ def state_failed(step: Step, *, by: Technician, reason: str, outside: Outside) -
 
 
 def demand_turn(step: Step, *, by: Technician) -> Step:
-    """The step as it is now, with its account locked. Raises NotPermitted, BadInput; call it in a transaction."""
+    """The step as it is now, its target and account locked. Raises NotPermitted, BadInput; call it in a transaction."""
+    hold_target(step.target)
     account = SharedAccount.objects.select_for_update(no_key=True).get(pk=step.target.account_id)
     if not may_state(by, account):
         raise NotPermitted(_("This account is not assigned to you now; nothing was changed."))

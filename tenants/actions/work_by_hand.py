@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from msp.errors import KeyTrouble
 from msp.ledger.record import record
 from tenants.actions.findings import open_finding, resolve_findings
+from tenants.actions.mend import hold_target
 from tenants.guided_plans import NEVER_READ, NEVER_TRIED, NOTHING_STATED, STATED_WITH_IT, name_of, whose_turn
 from tenants.models import Finding, Run, SecretVersion, SharedAccount, Step, Target
 from tenants.plans import ACTS, SETTLED, TRIES, StepKind, StepState, last_way_in, leaves_a_way_in, worst
@@ -36,6 +37,7 @@ def work_by_hand(target: Target, *, outside: Outside) -> dt.datetime | None:
     Raises MoveLost when somebody moves a step at the same moment.
     """
     # One after the other: a worker, and people who state steps.
+    hold_target(target)
     SharedAccount.objects.select_for_update(no_key=True).only("pk").get(pk=target.account_id)
     target.run = Run.objects.get(pk=target.run_id)
     steps = list(target.steps.select_related("method", "version__secret__account__tenant").order_by("position"))

@@ -21,6 +21,7 @@ from tenants.actions.findings import open_finding, resolve_findings
 from tenants.actions.lease import take_lease
 from tenants.actions.leave_to_script import leave_to_script
 from tenants.actions.look import keep_look
+from tenants.actions.mend import hold_target
 from tenants.actions.observe_account import read_account
 from tenants.actions.prove import prove, second_look
 from tenants.actions.remove_method import remove_method
@@ -111,7 +112,7 @@ def _work_through(work: Work) -> dt.datetime | None:
             # Each of them asks the sign-in, so none is part of a commit that is open.
             for step in [step for step in work.steps if step.kind in TRIES]:
                 try_old(work, step, work.steps)
-            return _write_due(work, _next(work, work.steps), work.steps)
+            return _write_due(work, _next(work, work.steps), answered=True)
 
 
 def _decide(work: Work, look: Observation) -> list[Errand] | dt.datetime | None:
@@ -158,7 +159,7 @@ def _what_follows(work: Work, look: Observation, tried: dict[Any, ProbeResult]) 
         elif errands := [errand for step in acts if (errand := ACT[StepKind(step.kind)](work, step, look))]:
             intend(work, errands, look)
             return errands
-    return _write_due(work, _after_the_acts(work, steps, look), steps, answered=True)
+    return _write_due(work, _after_the_acts(work, steps, look), answered=True)
 
 
 def _steps(work: Work) -> list[Step]:
@@ -252,14 +253,20 @@ def _stop(work: Work, problem: str) -> None:
                 work.record("step.unverified", step, problem=problem)
 
 
-def _write_due(
-    work: Work, seconds: float | None, steps: list[Step] | None = None, *, answered: bool = False
-) -> dt.datetime | None:
-    """The due time; `answered` ends the counting of tries that did not reach the tenant."""
+def _write_due(work: Work, seconds: float | None, *, answered: bool = False) -> dt.datetime | None:
+    """The due time; `answered` ends the counting of tries that did not reach the tenant.
+
+    A person may have tried again since the steps were read: then there is something to send, and it is due at once.
+    """
     target = work.target
-    due_at = None if seconds is None else timezone.now() + dt.timedelta(seconds=seconds)
     with work.commit():
-        states = [step.status for step in steps or target.steps.all()]
+        hold_target(target)
+        steps = target.steps.values_list("kind", "status")
+        states = [status for _kind, status in steps]
+        if (answered or seconds is None) and target.run.kind not in WITH_TOKENS:
+            to_send = any(kind in ACTS and status == StepState.PLANNED for kind, status in steps)
+            seconds = 0 if to_send else seconds
+        due_at = None if seconds is None else timezone.now() + dt.timedelta(seconds=seconds)
         target.due_at = due_at
         if answered:
             target.tries, target.problem = 0, ""

@@ -83,7 +83,7 @@ class EveryNumberOfTheReference:
     @pytest.mark.parametrize("code", [*WHAT_TO_DO, *PASSES])
     def test_says_of_a_tried_password_only_what_it_proves(self, code):
         told = {50126: ProbeResult.PASSWORD_REFUSED} | dict.fromkeys(ACCEPTED, ProbeResult.PASSWORD_ACCEPTED)
-        assert judged(400, answered(code)) is told.get(code, ProbeResult.INCONCLUSIVE)
+        assert judged(400, answered(code)).result is told.get(code, ProbeResult.INCONCLUSIVE)
 
 
 class WhenANumberIsNotKnown:
@@ -108,7 +108,7 @@ class WhenANumberIsNotKnown:
 
 class WhenAPasswordIsJudged:
     def test_a_token_proves_it(self):
-        assert judged(200, {"access_token": "t"}) is ProbeResult.PASSWORD_ACCEPTED
+        assert judged(200, {"access_token": "t"}).result is ProbeResult.PASSWORD_ACCEPTED
 
     def test_a_refusal_among_several_numbers_wins(self):
-        assert judged(400, answered(50076, 50126)) is ProbeResult.PASSWORD_REFUSED
+        assert judged(400, answered(50076, 50126)).result is ProbeResult.PASSWORD_REFUSED

@@ -314,5 +314,5 @@ class TheCommand:
         call_command("run", "resume", str(run.pk))
         call_command("run", "cancel", str(run.pk), "--reason", "the wrong person")
         said = capsys.readouterr().out
-        assert "0 of 1 tenants clean" in said
+        assert "tenants clean: 0 of 1" in said
         assert "Never sent: 3." in said

@@ -15,10 +15,10 @@ LAWS = ("false success", "lost password", "colleague touched", "locked out", "st
 """What no run may break, as it is named in reports and in what fails."""
 OPERATIONS = ("user.read", "methods.list", "method.delete", "password.set", "sessions.revoke", "batch", "token")
 MISFORTUNES = {
-    "worker killed": 14,
+    "worker killed": 10,
     "worker stopped": 10,
     "beat killed": 5,
-    "web killed": 6,
+    "web killed": 5,
     "cloud stopped": 5,
     "line cut": 12,
     "broker flushed": 7,
@@ -26,7 +26,7 @@ MISFORTUNES = {
     "database restarted": 3,
     "database killed": 3,
     "clock jumped": 8,
-    "": 40,
+    "": 45,
 }
 """What strikes the processes, with its weight; "" is none. One run's misfortune strikes all that are in the air."""
 INCIDENTS = {

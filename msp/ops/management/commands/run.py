@@ -167,7 +167,7 @@ def _facts(run: Run) -> dict[str, Any]:
 
 def _clocks(clocks: dict[str, Any]) -> str:
     """The clocks in a line; what is not known yet is left out."""
-    told = [f"{clocks['tenants_clean']} of {clocks['tenants']} tenants clean"]
+    told = [f"tenants clean: {clocks['tenants_clean']} of {clocks['tenants']}"]
     told += [
         f"{words} after {clocks[name]:g} s"
         for name, words in (
