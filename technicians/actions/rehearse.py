@@ -8,16 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from msp.errors import LatchkeyError, MoveLost
 from msp.ledger.record import record
-from technicians.departure_queries import place_of
+from technicians.departure_queries import place_of, those_who_may_decide
 from technicians.models import Rehearsal, Technician
 from technicians.rehearsal_plans import digest_of_result, needs_a_person
 from technicians.rehearsal_records import Record, record_of
 from tenants.actions.connection import give_connection_back
+from tenants.actions.deliver import tell
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +98,32 @@ def _end(asked: Rehearsal, status: Rehearsal.Status, **facts: Any) -> Rehearsal:
             rehearsal=str(asked.pk),
             **said,
         )
+        if status == Status.FAILED or said["need_a_person"]:
+            _tell(asked)
     return asked
+
+
+def _tell(rehearsal: Rehearsal) -> None:
+    """One that would not end clean is no use if nobody looks: word to whoever asked, else to those who decide."""
+    about = {"name": rehearsal.technician}
+    if rehearsal.status == Status.FAILED:
+        title, text = _("A rehearsal failed: %(name)s") % about, rehearsal.problem
+    else:
+        title = _("A rehearsal would not end clean: %(name)s") % about
+        text = _("On some accounts a person would have to do something. Nothing real was touched; see which ones.")
+    asked_by = rehearsal.asked_by
+    tell(
+        rehearsal.reseller,
+        "rehearsal.not_clean",
+        key=f"rehearsal:{rehearsal.pk}",
+        people=[asked_by] if asked_by else those_who_may_decide(rehearsal.reseller_id),
+        facts={
+            "title": title,
+            "text": text,
+            "rehearsal": str(rehearsal.pk),
+            "path": reverse("technicians:rehearsal", args=[rehearsal.pk]),
+        },
+    )
 
 
 def _said(result: dict[str, Any]) -> dict[str, Any]:

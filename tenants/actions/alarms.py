@@ -50,9 +50,17 @@ def end_alarm(run: Run, kind: Alarm.Kind) -> bool:
 
 @transaction.atomic
 def see_to_alarm(alarm: Alarm, *, by: Technician) -> None:
-    """A person has seen to it, and it is shown no more. Raises NotPermitted, BadInput (ended already), LedgerClosed."""
+    """A person has seen to it, and it is shown no more.
+
+    That of an override ends with its review by somebody else, and with nothing less. Raises NotPermitted, BadInput
+    (ended already, an override), LedgerClosed.
+    """
     if not by.may("waive") or not Alarm.objects.visible_to(by).filter(pk=alarm.pk).exists():
         raise NotPermitted(_("Your role may not see to alarms; nothing was changed."))
+    if alarm.kind == Alarm.Kind.OVERRIDE:
+        raise BadInput(
+            _("This alarm ends when somebody other than whoever started the run reviews that: open the request.")
+        )
     if not Alarm.objects.open().filter(pk=alarm.pk).update(ended_at=timezone.now()):
         raise BadInput(_("This alarm has ended already; nothing was changed."))
     record("alarm.seen_to", reseller_id=alarm.reseller_id, actor=by, run_id=alarm.run_id, kind=alarm.kind)

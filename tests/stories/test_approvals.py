@@ -13,6 +13,7 @@ from technicians.actions.decide_request import approve, override, reject, review
 from technicians.actions.offboard import offboard
 from technicians.departure_queries import to_review_by, waiting_for
 from technicians.models import Approval, DepartureRequest, Role, Technician
+from tenants.actions.alarms import see_to_alarm
 from tenants.actions.set_departure_policy import facts_of, set_departure_policy
 from tenants.departure_policy_queries import departure_policy_of
 from tenants.models import Alarm, Delivery, Run, TenantGroup
@@ -177,6 +178,12 @@ class WhenAnOwnerStartsItWithoutApproval(FourEyes):
         request = self.started()
         with pytest.raises(NotPermitted, match="Somebody else"):
             review_override(request, by=self.owner, note="fine")
+        assert Alarm.objects.open().exists()
+
+    def test_the_alarm_is_not_put_away_without_a_review(self):
+        self.started()
+        with pytest.raises(BadInput, match="reviews that"):
+            see_to_alarm(Alarm.objects.get(), by=self.owner)
         assert Alarm.objects.open().exists()
 
     def test_a_review_needs_words_and_is_given_once(self):

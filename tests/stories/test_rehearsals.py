@@ -22,7 +22,7 @@ from technicians.actions.request_departure import request_departure
 from technicians.models import Rehearsal, Role, Technician
 from technicians.rehearsal_pages import RehearsalPage
 from technicians.rehearsal_plans import digest_of_result
-from tenants.models import DeparturePolicy, TenantGroup
+from tenants.models import Delivery, DeparturePolicy, TenantGroup
 from tests.support.closed_ledger import close_the_ledger
 from tests.support.rehearsals import foretell
 from tests.support.world import World
@@ -154,6 +154,28 @@ class WhenARehearsalIsPlayed(Scene):
         assert give_up_the_dead() == 1
         asked.refresh_from_db()
         assert (asked.status, "Rehearse again" in asked.problem) == (Status.FAILED, True)
+
+
+class WhenARehearsalWouldNotEndClean(Scene):
+    @pytest.fixture(autouse=True)
+    def _mails(self, settings: Any) -> None:
+        settings.MAIL_FROM = "latchkey@reseller.example"
+
+    def told(self) -> list[str]:
+        return [row.facts["title"] for row in Delivery.objects.filter(about="rehearsal.not_clean")]
+
+    def test_whoever_asked_is_told(self):
+        self.played(rotate_password="refused")
+        assert self.told() == ["A rehearsal would not end clean: Ana"]
+        assert Delivery.objects.get().to == self.owner
+
+    def test_nobody_is_told_of_a_clean_one(self):
+        self.played()
+        assert self.told() == []
+
+    def test_one_that_the_clock_asked_for_is_told_to_those_who_decide(self):
+        rehearse(self.ask(by=None), play=partial(foretell, rotate_password="refused"))
+        assert Delivery.objects.get().to == self.owner
 
 
 class WhenARequestIsRehearsed(Scene):
