@@ -14,7 +14,7 @@ The *result* of a rehearsal is one JSON object:
  "run": {"state", "milliseconds", "requests", "told_to_wait"},
  "sign_in": {"leavers_tried", "leavers_in", "stayers_tried", "stayers_out"},
  "accounts": the outcome; each account has {"still_in", "kept_out", "not_tried"} besides: the names of leavers who got
- in at the simulated sign-in afterwards, those of people who stay and did not, and why nobody tried: "" (somebody did),
+ in at the copy's sign-in afterwards, those of people who stay and did not, and why nobody tried: "" (somebody did),
  "nobody" (no second factor is bound), "disabled", "gone" or "guided".}
 
 Times are RFC 3339 in UTC, milliseconds are of the clock on the wall, and no number has a fraction, so that the whole

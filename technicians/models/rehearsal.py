@@ -21,7 +21,7 @@ class RehearsalQuerySet(Walled):
 
 
 class Rehearsal(Lifecycle, Row):
-    """The same plan, carried out against a recorded copy of the tenants in the simulator; kept as evidence.
+    """The same plan, carried out against a recorded copy of the tenants in a cloud of its own; kept as evidence.
 
     `plan` is a digest of what was planned, `result` what came of it (`technicians.rehearsal_plans` says both shapes).
     At one time one of them runs in the whole installation: each takes a database and a cloud of its own.

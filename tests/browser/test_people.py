@@ -138,7 +138,7 @@ class WhenAManagerOffboardsSomebody(Scene):
         mia = at_work(self.mia, fresh=False)
         desk = self.desks(mia)
         page = desk.opens("technicians:offboard", self.ana.pk)
-        expect(page.get_by_text("Authenticators to go")).to_be_visible()
+        expect(page.get_by_role("term").filter(has_text="Authenticators to go")).to_be_visible()
         page.get_by_label("Reason").fill("moved to another company")
         page.get_by_label("Your six-digit code for Latchkey").fill(mia.code())
         page.get_by_role("button", name="Offboard Ana: 2 accounts in 2 tenants").click()
@@ -170,7 +170,7 @@ class WhenAManagerOffboardsSomebody(Scene):
     def takes_the_evidence(self, page: Any) -> None:
         page.get_by_role("link", name="Evidence", exact=True).click()
         with page.expect_download() as coming:
-            page.get_by_role("button", name="Download 2 tenants with the key (zip)").click()
+            page.get_by_role("button", name="Download 2 tenants with summary and key (zip)").click()
         with zipfile.ZipFile(io.BytesIO(coming.value.path().read_bytes())) as archive:
             names = archive.namelist()
         assert [n for n in names if n.startswith("contoso.")] and [n for n in names if n.startswith("fabrikam.")]
@@ -195,10 +195,10 @@ class WhenAManagerOffboardsSomebody(Scene):
         expect(held).to_contain_text("This is the last way in")
         assert self.world.phones[alone.pk, self.ana.pk].method_id in self.world.methods_on(alone)
 
-    def test_a_decision_without_a_reason_is_not_sent(self):
+    def test_a_decision_without_a_reason_comes_back_with_what_is_missing(self):
         page = self.desks(at_work(self.mia)).opens("technicians:offboard", self.ana.pk)
         page.get_by_role("button", name="Offboard Ana").click()
-        expect(page.get_by_label("Reason")).to_be_focused()
+        expect(page.get_by_text("Say why Ana leaves")).to_be_visible()
         assert not Run.objects.exists()
 
 

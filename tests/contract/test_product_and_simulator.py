@@ -11,20 +11,31 @@ from msp.simulator import server
 from tests.support.source import ROOT, TEMPLATES, python_files
 
 SIGNS = re.compile(
-    r"simulat|in[-_ ]a[-_ ]box|_control\b|control\.token|x-simulator|rehears|\bfake|\bmock|\bsandbox|\bdummy",
+    r"simulat|in[-_ ]a[-_ ]box|/_control\b|control\.token|x-simulator|\bfake|\bmock|\bsandbox|\bdummy",
     re.IGNORECASE,
 )
 """Its name in any form, its own addresses and files, what it says of itself on the wire, and words for such a thing."""
 
-ALLOWED_TO_KNOW = {"msp/ops/demo.py", "msp/ops/outside_check.py", "msp/ops/services.py"}
-"""The demo fills a simulated cloud, the supervisor starts it, and the check of `demo --once` looks from its side."""
+ALLOWED_TO_KNOW = {
+    "msp/ops/demo.py",
+    "msp/ops/outside_check.py",
+    "msp/ops/rehearsal_child.py",
+    "msp/ops/services.py",
+    "msp/rehearsals/copied_cloud.py",
+    "msp/rehearsals/play.py",
+    "msp/rehearsals/sign_in.py",
+}
+"""The demo fills a simulated cloud, the supervisor starts it, the check of `demo --once` looks from its side, and a
+rehearsal plays a copy in one, in a process of its own."""
+APART = (("msp", "simulator"), ("msp", "ops"), ("msp", "rehearsals"))
 
 TEXTS = {".html", ".txt", ".js", ".css", ".svg"}
 
 
 def product() -> list[Path]:
-    """Everything that runs for a reseller, relative to the root; what starts and fills a demo is looked at apart."""
-    code = [path for path in python_files() if path.parts[:2] not in (("msp", "simulator"), ("msp", "ops"))]
+    """Everything that runs for a reseller, relative to the root; what starts and fills a demo or a copy is looked at
+    apart."""
+    code = [path for path in python_files() if path.parts[:2] not in APART]
     return [*code, *(path.relative_to(ROOT) for path in sorted(TEMPLATES.rglob("*")) if path.suffix in TEXTS)]
 
 

@@ -225,7 +225,7 @@ class WhenARequestWaits(Scene):
     def test_the_page_says_who_what_and_who_can_agree(self):
         page = self.read(self.page(self.request))
         assert "0 of 1 have agreed. Asked are: Nia, Olga." in page
-        assert "2 accounts in 2 tenants" in page
+        assert "accounts: 2, tenants: 2" in page
         assert "resigned" in page
 
     def test_the_button_names_the_count(self):

@@ -10,7 +10,7 @@ from tests.faults.harness.draw import draw
 from tests.faults.harness.play import Play, Played
 from tests.faults.harness.processes import House
 
-IN_THE_AIR = 12
+IN_THE_AIR = 20
 
 
 def play_all(seeds: Iterable[int], house: House, tell: Callable[[Played], None]) -> list[Played]:

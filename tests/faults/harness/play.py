@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import close_old_connections
+import httpx
+from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from msp.errors import LatchkeyError, NotSent
+from msp.errors import BadInput, LatchkeyError, NotSent
 from msp.outside import outside
+from msp.simulator.remote import ControlRefused
 from technicians.actions.bind_authenticator import bind_authenticator
 from technicians.models import Authenticator
 from tenants.actions.control_run import cancel_run, pause_run, resume_run
@@ -34,6 +37,7 @@ SILENCE = 240.0
 harness turns waits longer than a lease and a few time-outs."""
 SOON = dt.timedelta(seconds=3)
 MOST_RETRIES = 2
+MOST_BUILDS = 4
 A_SECOND = 1.1
 """Microsoft's times have whole seconds: a change by somebody else within the second of ours cannot be told from it."""
 
@@ -70,7 +74,7 @@ class Play:
 
     def to_its_end(self) -> Played:
         try:
-            self.scene = stage.build(self.draw, self.house.cloud)
+            self.scene = self._build()
             self._leave(0)
             self._until_at_rest(stop_at_second_look=True)
             self._judge("when the acts were over")
@@ -81,12 +85,25 @@ class Play:
             self.played.left = patiently(self._left)
         except Stuck as stuck:
             self.played.trouble = str(stuck)
+        except Exception:
+            # One play that fails must not take the verdict from the others.
+            self.played.trouble = traceback.format_exc()
         finally:
             self.played.seconds = time.monotonic() - self._began
-            if self.played.broken or self.played.trouble:
+            if hasattr(self, "scene") and (self.played.broken or self.played.trouble):
                 patiently(self._tell)
             close_old_connections()
         return self.played
+
+    def _build(self) -> Scene:
+        """Anew under another name when a misfortune of the others struck in the middle of it."""
+        for _ in range(MOST_BUILDS - 1):
+            try:
+                return stage.build(self.draw, self.house.cloud)
+            except (Stuck, LatchkeyError, httpx.TransportError, ControlRefused) as trouble:
+                self._say(f"built anew: {trouble!r}")
+                connection.close()
+        return stage.build(self.draw, self.house.cloud)
 
     # --- what happens -----------------------------------------------------------------------------------------
 
@@ -96,7 +113,9 @@ class Play:
         self._say(f"person {number} leaves")
         self.runs.append(offboard(leaver, by=self.scene.owner, web_url=self.house.web_url))
 
-    def _let_happen(self, moved: int) -> None:
+    def _let_happen(self, moved: int) -> bool:
+        """Whatever is due by now. Says whether anything happened: what was read before is old then."""
+        said = len(self.played.trace)
         if self.draw.both_leave and len(self.runs) == 1 and moved >= self.draw.second_after:
             self._leave(1)
         due = [happening for happening in self.waiting if happening.after <= moved]
@@ -106,7 +125,9 @@ class Play:
             self._happen(happening)
         if self.resume_at is not None and time.monotonic() >= self.resume_at:
             self.resume_at = None
+            self._say("resumed")
             self._asked(lambda: resume_run(self.runs[0], by=self.scene.owner))
+        return len(self.played.trace) > said
 
     def _happen(self, happening: Happening) -> None:
         if happening.what in STRIKE:
@@ -155,7 +176,12 @@ class Play:
         method = place.account.methods.present().filter(directory_id=method_id).first()
         if method is None:
             raise NotSent("The reading does not show the new method yet.")
-        bind_authenticator(method, self.scene.people[owner], by=self.scene.owner, proof=Authenticator.Proof.IMPORTED)
+        person, proof = self.scene.people[owner], Authenticator.Proof.IMPORTED
+        try:
+            bind_authenticator(method, person, by=self.scene.owner, proof=proof)
+        except BadInput as not_there:
+            # The reading of a worker came from a replica that is behind.
+            raise NotSent(str(not_there)) from None
 
     def _heal(self) -> None:
         """The directory works again; what was drawn for later and has not come, comes now; an hour goes by."""
@@ -201,7 +227,8 @@ class Play:
             steps = patiently(
                 lambda: list(self._steps().values_list("pk", "kind", "status", "looks", "target__due_at"))
             )
-            self._let_happen(sum(status != StepState.PLANNED for _pk, _kind, status, _looks, _due in steps))
+            if self._let_happen(sum(status != StepState.PLANNED for _pk, _kind, status, _looks, _due in steps)):
+                continue
             under_way = [kind for _pk, kind, status, _looks, _due in steps if status in UNDER_WAY]
             if stop_at_second_look:
                 under_way = [kind for kind in under_way if kind != StepKind.SECOND_LOOK]

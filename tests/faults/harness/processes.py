@@ -7,6 +7,7 @@ their clock can jump. Latchkey reaches the simulated cloud by a line that can be
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import shutil
@@ -253,6 +254,8 @@ def _migrate() -> None:
     from django.core.management import call_command
 
     django.setup()
+    # It tells of every connection that a killed database has broken.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     call_command("migrate", verbosity=0)
 
 

@@ -83,7 +83,7 @@ def build(draw: Draw, cloud: RemoteCloud) -> Scene:
     """Latchkey reads each account once, so that it stands as after weeks of use; then the faults are planned."""
     name = f"r{draw.seed}-{secrets.token_hex(4)}"
     described = cloud.control("scene", tenants=_wanted(draw, name))["tenants"]
-    scene = patiently(lambda: _in_latchkey(draw, cloud, name, described))
+    scene = patiently(lambda: _in_latchkey(draw, cloud, name, described), tries=10)
     for place in scene.places:
         owner = next((phone for phone in place.phones if phone.owner == 0 and phone.seed), None)
         if owner is not None:
