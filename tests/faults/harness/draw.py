@@ -37,6 +37,8 @@ INCIDENTS = {
     "": 54,
 }
 """What people do meanwhile."""
+PLACES = 5
+"""Authenticators that an account can have at Microsoft."""
 SECONDS = (0.5, 1.0, 2.0, 4.0)
 JUMPS = (-30.0, -10.0, 15.0, 30.0)
 """Seconds by which the wall clock of all processes is wrong for a while."""
@@ -108,8 +110,8 @@ def _account(chance: random.Random, tenant: int, people: int) -> DrawnAccount:
     holders = {0} if chance.random() < 0.9 else set()
     if chance.random() < 0.97 or not holders:
         holders |= set(chance.sample(range(1, people), chance.randint(1, min(3, people - 1))))
-    pushed = {person for person in holders if chance.random() < 0.15 and len(holders) < 4}
-    return DrawnAccount(tenant, tuple(sorted(holders)), tuple(sorted(pushed)))
+    pushed = sorted(person for person in holders if chance.random() < 0.15 and len(holders) < 4)
+    return DrawnAccount(tenant, tuple(sorted(holders)), tuple(pushed[: PLACES - len(holders)]))
 
 
 def _faults(chance: random.Random, seed: int, tenants: int) -> list[dict[str, Any]]:

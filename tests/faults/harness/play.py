@@ -24,7 +24,7 @@ from tenants.models import Run, Step, Target
 from tenants.models.run import FOR_A_PERSON, UNDER_WAY
 from tenants.plans import StepKind, StepState
 from tests.faults.harness import scene as stage
-from tests.faults.harness.draw import Draw, Happening
+from tests.faults.harness.draw import PLACES, Draw, Happening
 from tests.faults.harness.laws import Broken, judge
 from tests.faults.harness.patience import Stuck, patiently
 from tests.faults.harness.processes import STRIKE, House, Misfortune
@@ -149,7 +149,10 @@ class Play:
 
     def _enrol(self, *, stranger: bool) -> None:
         """Somebody who stays gets an authenticator at Microsoft's page and says so here; a stranger says nothing."""
-        place, owner = self._place_of_a_stayer()
+        found = self._place_of_a_stayer()
+        if found is None:
+            return
+        place, owner = found
         made = patiently(
             lambda: self.house.cloud.register(place.directory_id, place.upn, "software_oath", "in the middle")
         )
@@ -163,12 +166,14 @@ class Play:
                 # Then nobody here knows whose it is, and that is what Latchkey has to say of it.
                 self._say(f"not bound: {stuck}")
 
-    def _place_of_a_stayer(self) -> tuple[Place, int]:
+    def _place_of_a_stayer(self) -> tuple[Place, int] | None:
+        """An account with a place left, and somebody of those who stay and use it."""
         stay = set(range(2 if self.draw.both_leave else 1, self.draw.people))
         for place in self.scene.places:
-            if len(place.phones) < 5 and (owners := stay & {phone.owner for phone in place.phones}):
-                return place, min(owners)
-        return self.scene.places[0], self.draw.people - 1
+            owners = [phone.owner for phone in place.phones if phone.owner in stay]
+            if owners and len(place.phones) < PLACES:
+                return place, owners[0]
+        return None
 
     def _bind(self, place: Place, method_id: str, owner: int) -> None:
         """A reading that lags does not show it yet, and then this waits as the product does."""
